@@ -1,0 +1,222 @@
+"""Execute every chapter with papermill, lay the results over the sources, render the book.
+
+    python book/build.py [--mode fast|full] [--seed S] [--chapters NN ...]
+
+The notebooks are executed once, into _build/executed; what is rendered is a staged copy of the
+sources with those notebooks in their place. So the numbers that were checked are those shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+EXECUTED = BUILD / "executed"
+RECORDS = BUILD / "records"
+STAGE = BUILD / "stage"
+FULL_RECORDS = ROOT / "book" / "results" / "full"
+TABLE_MARK = "% the execution table goes here"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the execution of one chapter ended."""
+
+    chapter: Path
+    succeeded: bool
+    seconds: float
+
+
+def main() -> int:
+    """Build the book; return 0, or 1 when a chapter or the rendering failed."""
+    arguments = _arguments()
+    chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    chosen = _chosen(chapters, arguments.chapters)
+    if not execute(chosen, arguments.mode, arguments.seed):
+        return 1
+    if arguments.mode == "full":
+        _keep_records(chosen)
+    overlay(chapters)
+    return render()
+
+
+def execute(chapters: list[Path], mode: str, seed: int) -> bool:
+    """Execute chapters into _build/executed, one for each core at a time; True if all succeeded."""
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    workers = max(1, min(os.cpu_count() or 1, len(chapters)))
+    started = time.monotonic()
+    finished: list[Outcome] = []
+    print(f"executing {len(chapters)} chapters in {mode} mode, {workers} at a time", flush=True)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = {pool.submit(_execute_one, chapter, mode, seed, workers) for chapter in chapters}
+        for future in as_completed(waiting):
+            outcome = future.result()
+            finished.append(outcome)
+            state = "done" if outcome.succeeded else "FAILED"
+            print(
+                f"[{len(finished)}/{len(chapters)}, {time.monotonic() - started:4.0f} s] "
+                f"{outcome.chapter.stem}: {state} in {outcome.seconds:.0f} s",
+                flush=True,
+            )
+    for outcome in finished:
+        if not outcome.succeeded:
+            print(_failure(outcome.chapter), file=sys.stderr, flush=True)
+    return all(outcome.succeeded for outcome in finished)
+
+
+def overlay(chapters: list[Path]) -> None:
+    """Stage a copy of the sources with the executed chapters, execution table and footer."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    STAGE.mkdir(parents=True)
+    shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("*.py", "__*"))
+    shutil.copy(ROOT / "_toc.yml", STAGE)
+    (STAGE / "notebooks").mkdir()
+    executions = []
+    for chapter in chapters:
+        notebook = nbformat.read(EXECUTED / chapter.name, as_version=4)
+        for cell in notebook.cells:
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                cell.metadata.tags.append("hide-input")
+        nbformat.write(notebook, STAGE / "notebooks" / chapter.name)
+        record = json.loads((RECORDS / f"{chapter.stem}.json").read_text(encoding="utf-8"))
+        executions.append((chapter, notebook.metadata.papermill, record))
+    page = STAGE / "book" / "reproduce.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(TABLE_MARK, _execution_table(executions)), encoding="utf-8")
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"]["execute_notebooks"] = "off"
+    config["html"]["extra_footer"] = _footer(executions)
+    (STAGE / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def render() -> int:
+    """Render the staged book into _build/html, every warning an error; return the exit code."""
+    output = BUILD / "render"
+    shutil.rmtree(output, ignore_errors=True)
+    command = [
+        *(str(Path(sys.executable).with_name("jupyter-book")), "build", str(STAGE)),
+        *("--path-output", str(output), "-W", "-n", "--keep-going"),
+    ]
+    started = time.monotonic()
+    log = BUILD / "render.log"
+    with log.open("w", encoding="utf-8") as file:
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT).returncode
+    if code:
+        print(log.read_text(encoding="utf-8"), file=sys.stderr)
+        print(f"rendering FAILED with exit code {code}", file=sys.stderr)
+        return 1
+    shutil.rmtree(BUILD / "html", ignore_errors=True)
+    (output / "_build" / "html").rename(BUILD / "html")
+    print(f"rendered in {time.monotonic() - started:.0f} s: _build/html/index.html", flush=True)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Execute the chapters and render the book.")
+    parser.add_argument("--mode", choices=("fast", "full"), default="fast")
+    parser.add_argument("--seed", type=int, default=1, help="every chapter's seed (default 1)")
+    parser.add_argument(
+        "--chapters",
+        nargs="+",
+        metavar="NN",
+        help="execute only these, by the start of their names; take the rest as last executed",
+    )
+    return parser.parse_args()
+
+
+def _chosen(chapters: list[Path], starts: list[str] | None) -> list[Path]:
+    if starts is None:
+        return chapters
+    for start in starts:
+        if not any(chapter.name.startswith(start) for chapter in chapters):
+            known = ", ".join(chapter.stem for chapter in chapters)
+            raise SystemExit(f"no chapter starts with {start!r}; the chapters are {known}.")
+    return [
+        chapter
+        for chapter in chapters
+        if chapter.name.startswith(tuple(starts)) or not (EXECUTED / chapter.name).exists()
+    ]
+
+
+def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
+    """Run papermill in a process of its own; its output notebook grows cell by cell."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "IVAE_RECORDS": str(RECORDS)}
+    command = [
+        *(sys.executable, "-m", "papermill", str(chapter), str(EXECUTED / chapter.name)),
+        *("-p", "mode", mode, "-p", "seed", str(seed), "--kernel", "python3"),
+        *("--no-progress-bar", "--cwd", str(chapter.parent)),
+    ]
+    started = time.monotonic()
+    with (EXECUTED / f"{chapter.stem}.log").open("w", encoding="utf-8") as log:
+        done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    return Outcome(chapter, done.returncode == 0, time.monotonic() - started)
+
+
+def _failure(chapter: Path) -> str:
+    """Describe the failing cell: its source and traceback, or papermill's log without one."""
+    partial = EXECUTED / chapter.name
+    head = f"\n{chapter.stem} failed; what it had reached is kept in {partial.relative_to(ROOT)}\n"
+    if partial.exists():
+        for number, cell in enumerate(nbformat.read(partial, as_version=4).cells):
+            for output in cell.get("outputs", []):
+                if output.output_type == "error":
+                    trace = "\n".join(output.traceback)
+                    return f"{head}cell {number}:\n{cell.source}\n\n{trace}"
+    return head + (EXECUTED / f"{chapter.stem}.log").read_text(encoding="utf-8")
+
+
+def _keep_records(chapters: list[Path]) -> None:
+    FULL_RECORDS.mkdir(parents=True, exist_ok=True)
+    for chapter in chapters:
+        shutil.copy(RECORDS / f"{chapter.stem}.json", FULL_RECORDS)
+
+
+def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
+    rows = ["| chapter | mode | seed | executed (UTC) | seconds |", "|---|---|---|---|---|"]
+    for chapter, papermill, record in executions:
+        settings, provenance = record["settings"], record["provenance"]
+        rows.append(
+            f"| [](../notebooks/{chapter.name}) | {settings['mode']} | {settings['seed']} | "
+            f"{provenance['date'][:16].replace('T', ' ')} | {papermill['duration']:.0f} |"
+        )
+    provenance = executions[-1][2]["provenance"]
+    versions = ", ".join(f"{name} {version}" for name, version in provenance["packages"].items())
+    rows += [
+        "",
+        f"Commit `{provenance['commit']}`; Python {provenance['python']}, {versions}; "
+        f"{provenance['machine']}.",
+    ]
+    return "\n".join(rows)
+
+
+def _footer(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
+    records = [record for _, _, record in executions]
+    modes = " and ".join(sorted({record["settings"]["mode"] for record in records}))
+    seeds = ", ".join(sorted({str(record["settings"]["seed"]) for record in records}))
+    last = max(record["provenance"]["date"] for record in records)
+    commit = str(records[-1]["provenance"]["commit"])
+    short = commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
+    seconds = sum(papermill["duration"] for _, papermill, _ in executions)
+    return (
+        f"<p>Executed {last[:10]} in {modes} mode, seed {seeds}, at commit {short}, "
+        f"in {seconds / 60:.1f} minutes of notebook time.</p>"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What a notebook needs to say: its numbers and figures go to the page and to the record at once."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from ivae import plots
+from ivae.checks import one_of, whole_number
+from ivae.results import Record, provenance, save
+
+MODES = ("fast", "full")
+T = TypeVar("T")
+
+
+class Chapter:
+    """One execution of one chapter.
+
+    What :meth:`number` is given is stored for the chapter's prose, and is in the chapter's record,
+    so that no number on a page can differ from the run's.
+
+    Parameters
+    ----------
+    name
+        The notebook's name without its ending.
+    mode
+        ``"fast"`` (minutes) or ``"full"`` (the paper's sizes).
+    seed
+        From which every seed of the chapter derives.
+    """
+
+    def __init__(self, name: str, *, mode: str, seed: int) -> None:
+        self.name = name
+        self.mode = one_of("mode", mode, MODES)
+        self.seed = whole_number("seed", seed, at_least=0)
+        self._started = time.monotonic()
+        self._settings: dict[str, Any] = {"mode": mode, "seed": seed}
+        self._values: dict[str, Any] = {}
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+        plots.use_style()
+
+    def choose(self, name: str, *, fast: T, full: T) -> T:
+        """Return the value for this mode, and record it as a setting."""
+        value = fast if self.mode == "fast" else full
+        self._settings[name] = value
+        self._show(name, value)
+        return value
+
+    def number(self, name: str, value: Any) -> None:
+        """Keep one number for the prose (``{glue:text}``) and the record."""
+        plain = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
+        if isinstance(plain, bool) or not isinstance(plain, (int, float)):
+            raise ValueError(f"{name} must be one number; got {value!r}.")
+        self._once(name, plain)
+        self._show(name, plain)
+
+    def text(self, name: str, value: str) -> None:
+        """Keep one word or sentence for the prose and the record."""
+        self._once(name, value)
+        self._show(name, value)
+
+    def series(self, name: str, values: Any) -> None:
+        """Keep a list or array in the record alone."""
+        self._once(name, np.asarray(values))
+
+    def figure(self, name: str, figure: Figure) -> None:
+        """Show a figure, and keep it for the page's ``{glue:figure}`` of this name."""
+        if _glue is None:
+            from IPython.display import display
+
+            display(figure)
+        else:
+            _glue(name, figure, display=True)
+        plots.close(figure)
+
+    def save(self) -> Path:
+        """Write the record and return its path: ``$IVAE_RECORDS/<name>.json``.
+
+        Without the variable records go to ``_build/records`` below the working directory.
+        """
+        seconds = time.monotonic() - self._started
+        record = Record(self.name, self._settings, self._values, provenance(seconds))
+        folder = Path(os.environ.get("IVAE_RECORDS", "_build/records"))
+        return save(record, folder / f"{self.name}.json")
+
+    def _once(self, name: str, value: Any) -> None:
+        if name in self._values:
+            raise ValueError(f"{name} is already recorded in chapter {self.name}.")
+        self._values[name] = value
+
+    def _show(self, name: str, value: Any) -> None:
+        if _glue is not None and isinstance(value, (int, float, str)):
+            _glue(name, value, display=False)
+
+
+def _find_glue() -> Any:
+    """Return myst-nb's glue where the book's tools are installed, else None."""
+    if find_spec("myst_nb") is None:
+        return None
+    from myst_nb import glue
+
+    return glue
+
+
+_glue = _find_glue()

@@ -1,0 +1,276 @@
+"""Synthetic data of Section 5: sources by segment, a smooth mixing, noise; two protocols.
+
+``paper`` is what the text says, ``released`` what the authors' published code does. They differ in
+more than detail (variances or standard deviations, noise or none, the mixing's matrices), so a
+dataset always knows which of the two it came from. Two further presets, ours, take the difficulty
+out of the mixing and nothing else: ``orthogonal`` and ``linear``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import ortho_group
+
+from ivae.checks import finite_array, one_of, whole_number
+from ivae.families import ExponentialFamily, family_named
+
+Array = NDArray[np.floating[Any]]
+
+PRESETS = ("paper", "released", "orthogonal", "linear")
+NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
+SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
+MEAN_BOUND = 5.0  # Section 5, Figure 1: means uniform on [-5, 5].
+N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
+CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A network f without biases, xtanh between its layers: x = xtanh(xtanh(z W1) W2) W3.
+
+    xtanh(a) = tanh(a) + a / 10 is smooth and strictly increasing, so f is injective whenever the
+    matrices have full row rank. A single matrix makes f linear.
+
+    Attributes
+    ----------
+    matrices
+        W1 (n, d), then (d, d) each; they act on rows.
+    """
+
+    matrices: tuple[Array, ...]
+
+    def __call__(self, z: Array) -> Array:
+        """Return f(z), shape (N, d), of latents (N, n)."""
+        first, *rest = self.matrices
+        a = z @ first
+        for matrix in rest:
+            a = (np.tanh(a) + a / 10) @ matrix
+        return np.asarray(a)
+
+    def jacobian(self, z: Array) -> Array:
+        """Return the Jacobian at each row of z, (N, n, d): entry (i, j) is df_j / dz_i."""
+        first, *rest = self.matrices
+        a = z @ first
+        slopes = np.broadcast_to(first, (len(z), *first.shape))
+        for matrix in rest:
+            slopes = (slopes * (1.1 - np.tanh(a) ** 2)[:, None, :]) @ matrix
+            a = (np.tanh(a) + a / 10) @ matrix
+        return np.asarray(slopes)
+
+    def absorb(self, rotation: ArrayLike) -> Mixing:
+        """Return f' with f'(M z) = f(z): the rotation M is undone in the first layer.
+
+        Section 2.2 of the paper. ``rotation`` is M, orthogonal, (n, n).
+        """
+        n = self.matrices[0].shape[0]
+        matrix = finite_array("rotation", rotation, (n, n), np.float64)
+        if not np.allclose(matrix @ matrix.T, np.eye(n), atol=1e-8):
+            raise ValueError("rotation must be orthogonal, M M' = I; this matrix is not.")
+        # On rows z' = z M', so z W = z' (M W).
+        return Mixing((matrix @ self.matrices[0], *self.matrices[1:]))
+
+    @property
+    def condition_numbers(self) -> tuple[float, ...]:
+        """Condition number (largest over smallest singular value) of each matrix."""
+        return tuple(float(np.linalg.cond(matrix)) for matrix in self.matrices)
+
+
+@dataclass(frozen=True)
+class NonstationaryData:
+    """One dataset with its truth. N = M * L rows; segments are contiguous blocks.
+
+    Attributes
+    ----------
+    x, u, z
+        Observations (N, d), segment labels (N,) from 0 to M - 1, sources (N, n).
+    mean, variance
+        Of the sources by segment, each (M, n).
+    mixing
+        The function f of Eq. (6).
+    noise_variance
+        sigma^2 of the Gaussian noise that was added; 0 for none.
+    preset, seed
+        Where the dataset came from.
+    """
+
+    x: Array
+    u: NDArray[np.int64]
+    z: Array
+    mean: Array
+    variance: Array
+    mixing: Mixing
+    noise_variance: float
+    preset: str
+    seed: int
+
+    @property
+    def n_latents(self) -> int:
+        return int(self.z.shape[1])
+
+    @property
+    def n_observed(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def n_segments(self) -> int:
+        return int(self.variance.shape[0])
+
+    @property
+    def samples_per_segment(self) -> int:
+        return int(self.x.shape[0]) // self.n_segments
+
+    @property
+    def family(self) -> ExponentialFamily:
+        """The sources' family: k = 1 where every mean is 0, else k = 2."""
+        return family_named("gaussian" if bool(np.any(self.mean)) else "gaussian-scale")
+
+    @property
+    def natural_parameters(self) -> NDArray[np.float64]:
+        """The true lambda(u), shape (M, n, k)."""
+        lam = self.family.natural_parameters(
+            torch.as_tensor(self.variance, dtype=torch.float64),
+            torch.as_tensor(self.mean, dtype=torch.float64),
+        )
+        return np.asarray(lam.numpy())
+
+
+def generate(
+    preset: str,
+    seed: int,
+    n_latents: int = 5,
+    n_observed: int = 5,
+    n_segments: int = 40,
+    samples_per_segment: int = 1000,
+    centred: bool = True,
+) -> NonstationaryData:
+    """Generate one dataset of Section 5.
+
+    Parameters
+    ----------
+    preset
+        ``"paper"``: variances uniform on [.5, 3], noise of variance .01, three matrices drawn
+        independently (the text says only "3-layer MLP"; the law of the matrices is that of
+        ``released``). ``"released"``: *standard deviations* uniform on [.5, 3], no noise, and
+        one square matrix used wherever a square one is needed. ``"orthogonal"``: as ``paper``,
+        with three random orthogonal matrices. ``"linear"``: as ``paper``, with one of them and no
+        nonlinearity.
+    seed
+        Of the generator that draws everything, a whole number >= 0 (``released``: below 2**32).
+    n_latents, n_observed
+        n and d, with n <= d.
+    n_segments, samples_per_segment
+        M and L.
+    centred
+        True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
+
+    Returns
+    -------
+    NonstationaryData
+        With N = M * L rows.
+
+    Raises
+    ------
+    ValueError
+        For an unknown preset, n > d, or a size that is not a whole number of at least 1.
+    """
+    one_of("preset", preset, PRESETS)
+    whole_number("seed", seed, at_least=0)
+    whole_number("n_latents", n_latents)
+    whole_number("n_observed", n_observed)
+    whole_number("n_segments", n_segments)
+    whole_number("samples_per_segment", samples_per_segment)
+    if n_latents > n_observed:
+        raise ValueError(
+            f"n_latents must be at most n_observed = {n_observed}, else f is not injective; "
+            f"got {n_latents}."
+        )
+    make = _released if preset == "released" else partial(_as_in_the_text, preset)
+    return make(seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
+
+
+def whiten(x: ArrayLike) -> Array:
+    """Return x with mean 0 and covariance I, shape (N, d), by the symmetric (ZCA) transform.
+
+    Raises
+    ------
+    ValueError
+        For NaN, or when a direction of x carries no variance that could be scaled to 1.
+    """
+    array = finite_array("x", x, ("N", "d"), np.float64)
+    centred = array - array.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    if values[0] <= np.finfo(np.float64).eps * values.shape[0] * values[-1]:
+        raise ValueError(
+            "x must vary in every direction to be whitened; its covariance has eigenvalues from "
+            f"{values[0]:.2g} to {values[-1]:.2g}. Drop columns that the others determine."
+        )
+    return np.asarray(centred @ (vectors / np.sqrt(values)) @ vectors.T)
+
+
+def _as_in_the_text(
+    preset: str, seed: int, n: int, d: int, n_segments: int, per_segment: int, centred: bool
+) -> NonstationaryData:
+    rng = np.random.default_rng(seed)
+    by_segment = (n_segments, n)
+    variance = rng.uniform(*SPREAD, by_segment)
+    mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
+    u = np.repeat(np.arange(n_segments), per_segment)
+    z = mean[u] + np.sqrt(variance)[u] * rng.standard_normal((u.size, n))
+
+    def matrix(rows: int) -> Array:
+        if preset != "paper":
+            return np.asarray(ortho_group.rvs(d, random_state=rng).reshape(d, d)[:rows])
+        trials = _unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
+        return _first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
+
+    mixing = Mixing((matrix(n),) if preset == "linear" else (matrix(n), matrix(d), matrix(d)))
+    x = mixing(z) + np.sqrt(NOISE_VARIANCE) * rng.standard_normal((u.size, d))
+    return NonstationaryData(x, u, z, mean, variance, mixing, NOISE_VARIANCE, preset, seed)
+
+
+def _released(
+    seed: int, n: int, d: int, n_segments: int, per_segment: int, centred: bool
+) -> NonstationaryData:
+    # numpy's legacy generator, this order of draws and float32 products: the published data.
+    if seed >= 2**32:
+        raise ValueError(f"seed must be below 2**32 for the released preset; got {seed}.")
+    rng = np.random.RandomState(seed)
+    by_segment = (n_segments, n)
+    scale = rng.uniform(*SPREAD, by_segment)
+    mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
+    u = np.repeat(np.arange(n_segments), per_segment)
+    z = rng.randn(u.size, n).astype(np.float32)
+    z *= scale[u]
+    z += mean[u]
+
+    def matrix(rows: int) -> Array:
+        trials = _unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)).astype(np.float32))
+        return _first_well_conditioned(
+            trials, lambda: (rng.uniform(0, 2, (rows, d)) - 1).astype(np.float32)
+        )
+
+    first = matrix(n)
+    square = first if n == d else matrix(d)
+    mixing = Mixing((first, square, square))
+    return NonstationaryData(mixing(z), u, z, mean, scale**2, mixing, 0.0, "released", seed)
+
+
+def _first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:
+    """Return the first drawn matrix conditioned as well as the best quarter of the trials."""
+    threshold = np.percentile(np.linalg.cond(trials), CONDITION_PERCENTILE)
+    while True:
+        candidate = _unit_columns(draw())
+        if np.linalg.cond(candidate) <= threshold:
+            return candidate
+
+
+def _unit_columns(matrices: Array) -> Array:
+    norms = np.sqrt((matrices**2).sum(-2, keepdims=True))
+    return np.asarray(matrices / norms)

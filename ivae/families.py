@@ -1,0 +1,169 @@
+"""Exponential families of Eq. (7): p(z_i | u) = Q(z_i) / Z(u) exp(sum_j T_j(z_i) lambda_ij(u)).
+
+Every family here has the base measure Q = 1, as in Section 5 of the paper. Arrays end in the axis
+of the latents, natural parameters and statistics in one more axis of length k:
+
+    z (..., n)      lambda (..., n, k)      T(z) (..., n, k)
+
+All functions take and return torch tensors, keep their dtype and can be differentiated.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ivae.checks import one_of
+
+
+class ExponentialFamily(ABC):
+    """A univariate exponential family, applied to each latent on its own."""
+
+    name: str
+    k: int
+    has_mean: bool
+    """Whether the location is a parameter; otherwise it is fixed at 0."""
+
+    @abstractmethod
+    def statistics(self, z: Tensor) -> Tensor:
+        """Return the sufficient statistics T(z), shape (..., n, k), of latents z (..., n)."""
+
+    @abstractmethod
+    def log_normalizer(self, lam: Tensor) -> Tensor:
+        """Return log Z, shape (..., n), at natural parameters lambda (..., n, k)."""
+
+    @abstractmethod
+    def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Return lambda (..., n, k) of the member with this variance (..., n) and mean.
+
+        Raises ValueError when a mean is given to a family whose mean is fixed at 0.
+        """
+
+    @abstractmethod
+    def moments(self, lam: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance, each (..., n), at natural parameters lambda (..., n, k)."""
+
+    @abstractmethod
+    def expected_statistics(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return E[T(z)], shape (..., n, k), for z ~ N(mean, variance), each (..., n).
+
+        This is all that the closed-form Kullback-Leibler term of Eq. (8) needs to know.
+        """
+
+    @abstractmethod
+    def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw z (..., n), one value for every lambda (..., n, k)."""
+
+    def log_density(self, z: Tensor, lam: Tensor) -> Tensor:
+        """Return log p(z_i) of Eq. (7), shape (..., n), without summing over the latents."""
+        return (self.statistics(z) * lam).sum(-1) - self.log_normalizer(lam)
+
+    def _refuse_mean(self, mean: Tensor | None) -> None:
+        if mean is not None and bool((mean != 0).any()):
+            raise ValueError(
+                f"mean must be 0 (or left out) for the {self.name} family, whose location is "
+                "fixed; use the gaussian family for sources with means."
+            )
+
+
+class GaussianScale(ExponentialFamily):
+    """N(0, v): k = 1, T(z) = z^2, lambda = -1 / (2 v). The family of Section 5 and Figure 2."""
+
+    name, k, has_mean = "gaussian-scale", 1, False
+
+    def statistics(self, z: Tensor) -> Tensor:
+        return z.square().unsqueeze(-1)
+
+    def log_normalizer(self, lam: Tensor) -> Tensor:
+        return 0.5 * torch.log(math.pi / -lam[..., 0])
+
+    def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
+        self._refuse_mean(mean)
+        return (-0.5 / variance).unsqueeze(-1)
+
+    def moments(self, lam: Tensor) -> tuple[Tensor, Tensor]:
+        variance = -0.5 / lam[..., 0]
+        return torch.zeros_like(variance), variance
+
+    def expected_statistics(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return (mean.square() + variance).unsqueeze(-1)
+
+    def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        _, variance = self.moments(lam)
+        return variance.sqrt() * _standard_normal(variance, generator)
+
+
+class Gaussian(ExponentialFamily):
+    """N(m, v): k = 2, T(z) = (z^2, z), lambda = (-1 / (2 v), m / v). The family of Figure 1."""
+
+    name, k, has_mean = "gaussian", 2, True
+
+    def statistics(self, z: Tensor) -> Tensor:
+        return torch.stack((z.square(), z), -1)
+
+    def log_normalizer(self, lam: Tensor) -> Tensor:
+        precision = -2 * lam[..., 0]
+        return 0.5 * (lam[..., 1].square() / precision + torch.log(2 * math.pi / precision))
+
+    def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
+        location = torch.zeros_like(variance) if mean is None else mean
+        return torch.stack((-0.5 / variance, location / variance), -1)
+
+    def moments(self, lam: Tensor) -> tuple[Tensor, Tensor]:
+        variance = -0.5 / lam[..., 0]
+        return lam[..., 1] * variance, variance
+
+    def expected_statistics(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return torch.stack((mean.square() + variance, mean), -1)
+
+    def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        mean, variance = self.moments(lam)
+        return mean + variance.sqrt() * _standard_normal(variance, generator)
+
+
+class Laplace(ExponentialFamily):
+    """Laplace with mean 0 and scale b: k = 1, T(z) = |z|, lambda = -1 / b, variance 2 b^2."""
+
+    name, k, has_mean = "laplace", 1, False
+
+    def statistics(self, z: Tensor) -> Tensor:
+        return z.abs().unsqueeze(-1)
+
+    def log_normalizer(self, lam: Tensor) -> Tensor:
+        return torch.log(-2 / lam[..., 0])
+
+    def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
+        self._refuse_mean(mean)
+        return -torch.rsqrt(variance / 2).unsqueeze(-1)
+
+    def moments(self, lam: Tensor) -> tuple[Tensor, Tensor]:
+        variance = 2 / lam[..., 0].square()
+        return torch.zeros_like(variance), variance
+
+    def expected_statistics(self, mean: Tensor, variance: Tensor) -> Tensor:
+        # The mean of a folded normal distribution.
+        scaled = mean / torch.sqrt(2 * variance)
+        folded = torch.sqrt(2 * variance / math.pi) * torch.exp(-scaled.square())
+        return (folded + mean * torch.erf(scaled)).unsqueeze(-1)
+
+    def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        scale = -1 / lam[..., 0]
+        uniform = torch.rand(scale.shape, generator=generator, dtype=scale.dtype) - 0.5
+        return -scale * uniform.sign() * torch.log1p(-2 * uniform.abs())
+
+
+FAMILIES: dict[str, ExponentialFamily] = {
+    family.name: family for family in (GaussianScale(), Gaussian(), Laplace())
+}
+
+
+def family_named(name: str) -> ExponentialFamily:
+    """Return the shipped family of this name; a ValueError lists the names."""
+    return FAMILIES[one_of("family", name, FAMILIES)]
+
+
+def _standard_normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype)

@@ -1,0 +1,236 @@
+"""How well sources were recovered: correlations, matching, MCC, and what an MCC is worth.
+
+Sources z are (N, n), estimates (N, n'). All functions take anything numpy can read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from scipy.stats import ortho_group, rankdata
+
+from ivae.checks import finite_array, one_of, whole_number
+
+Correlation = Literal["pearson", "spearman"]
+Array = NDArray[np.floating[Any]]
+
+
+def correlation_matrix(z: ArrayLike, estimate: ArrayLike, kind: Correlation = "pearson") -> Array:
+    """Return the correlation of every source with every estimate, shape (n, n').
+
+    Parameters
+    ----------
+    z, estimate
+        (N, n) and (N, n') with N >= 2.
+    kind
+        ``"pearson"``, the paper's, or ``"spearman"``, which ignores monotone warps.
+
+    A column that does not vary has no correlation with anything; it is given 0.
+
+    Raises
+    ------
+    ValueError
+        For NaN, unequal numbers of rows, fewer than two rows, or an unknown kind.
+    """
+    one_of("kind", kind, ("pearson", "spearman"))
+    true = finite_array("z", z, ("N", "n"), np.float64)
+    guess = finite_array("estimate", estimate, ("N", "n'"), np.float64)
+    if true.shape[0] != guess.shape[0] or true.shape[0] < 2:
+        raise ValueError(
+            "z and estimate must have the same number of rows, at least 2; "
+            f"got {true.shape[0]} and {guess.shape[0]}."
+        )
+    if kind == "spearman":
+        true, guess = rankdata(true, axis=0), rankdata(guess, axis=0)
+    return np.asarray(_standardise(true).T @ _standardise(guess) / true.shape[0])
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The best one-to-one assignment of estimates to sources.
+
+    Attributes
+    ----------
+    columns
+        Estimate assigned to each source, (n,).
+    correlations
+        Signed correlation of each source with its estimate, (n,).
+    """
+
+    columns: NDArray[np.int64]
+    correlations: Array
+
+    @property
+    def mcc(self) -> float:
+        """Mean of the absolute matched correlations, the paper's MCC."""
+        return float(np.abs(self.correlations).mean())
+
+
+def match(z: ArrayLike, estimate: ArrayLike, kind: Correlation = "pearson") -> Matching:
+    """Assign one estimate to each source so that the absolute correlations sum highest.
+
+    Arguments and errors are those of :func:`correlation_matrix`; there must be at least as many
+    estimates as sources.
+    """
+    correlations = correlation_matrix(z, estimate, kind)
+    n, n_estimates = correlations.shape
+    if n_estimates < n:
+        raise ValueError(
+            f"estimate must have at least as many columns as z has ({n}); got {n_estimates}."
+        )
+    rows, columns = linear_sum_assignment(-np.abs(correlations))
+    return Matching(columns.astype(np.int64), correlations[rows, columns])
+
+
+def mcc(z: ArrayLike, estimate: ArrayLike, kind: Correlation = "pearson") -> float:
+    """Return the mean correlation coefficient of Section 5 ("Performance metric").
+
+    It ignores permutation, sign and scale of the estimates, and counts anything else, rotations
+    included. Arguments and errors are those of :func:`match`.
+    """
+    return match(z, estimate, kind).mcc
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The map from estimates to sources that undoes permutation, sign, scale and offset.
+
+    Attributes
+    ----------
+    columns
+        Estimate matched to each source, (n,).
+    slope, offset
+        Least-squares line from each matched estimate to its source, (n,) each.
+    """
+
+    columns: NDArray[np.int64]
+    slope: Array
+    offset: Array
+
+    def apply(self, estimate: ArrayLike) -> Array:
+        """Map estimates or locations (..., n') to the sources' coordinates, (..., n)."""
+        return np.asarray(self.offset + self.slope * np.asarray(estimate)[..., self.columns])
+
+    def scale(self, deviation: ArrayLike) -> Array:
+        """Map standard deviations (..., n') to the sources' scale, (..., n)."""
+        return np.asarray(np.abs(self.slope) * np.asarray(deviation)[..., self.columns])
+
+
+def alignment(z: ArrayLike, estimate: ArrayLike) -> Alignment:
+    """Fit the alignment of estimates (N, n') with sources (N, n): a line for each matched pair.
+
+    This undoes the indeterminacies that the paper names under Figure 1, and no other. Arguments
+    and errors are those of :func:`match`.
+    """
+    matching = match(z, estimate)
+    true = np.asarray(z, dtype=np.float64)
+    guess = np.asarray(estimate, dtype=np.float64)[:, matching.columns]
+    slope = matching.correlations * _ratio(true.std(0), guess.std(0))
+    return Alignment(matching.columns, slope, true.mean(0) - slope * guess.mean(0))
+
+
+def agreement(estimates: ArrayLike, z: ArrayLike) -> Array:
+    """Return the MCC between every two members' estimates, and with the truth as the last one.
+
+    Parameters
+    ----------
+    estimates
+        (E, N, n), one estimate for each member.
+    z
+        True sources (N, n).
+
+    Returns
+    -------
+    Symmetric matrix (E + 1, E + 1) with ones on its diagonal.
+    """
+    stack = finite_array("estimates", estimates, ("E", "N", "n"), np.float64)
+    everyone = [*stack, finite_array("z", z, stack.shape[1:], np.float64)]
+    matrix = np.eye(len(everyone))
+    for i, j in combinations(range(len(everyone)), 2):
+        matrix[i, j] = matrix[j, i] = mcc(everyone[i], everyone[j])
+    return matrix
+
+
+def random_rotations(n: int, size: int, seed: int = 0) -> Array:
+    """Return orthogonal matrices drawn uniformly (Haar measure), (size, n, n), for n >= 2."""
+    whole_number("n", n, at_least=2)
+    whole_number("size", size)
+    return np.asarray(ortho_group.rvs(n, size=size, random_state=seed).reshape(size, n, n))
+
+
+def rotation_floor(z: ArrayLike, n_rotations: int = 100, seed: int = 0) -> Array:
+    """Return the MCC of the sources with random rotations of themselves, (n_rotations,).
+
+    An estimate that found the right space but not the right axes scores this: the floor to draw
+    under an MCC. Sources are scaled to unit variance first, as a rotation-blind method sees them.
+
+    Raises
+    ------
+    ValueError
+        For NaN, or fewer than two sources (a single one cannot be rotated).
+    """
+    true = finite_array("z", z, ("N", "n"), np.float64)
+    whole_number("n_rotations", n_rotations)
+    if true.shape[1] < 2:
+        raise ValueError(f"z must have at least 2 columns to rotate; got {true.shape[1]}.")
+    # corr(z, z R) needs the covariance of z alone, not its rows.
+    covariance = correlation_matrix(true, true)
+    rotations = random_rotations(true.shape[1], n_rotations, seed)
+    cross = covariance @ rotations
+    deviations = np.sqrt(np.einsum("rij,ik,rkj->rj", rotations, covariance, rotations))
+    absolute = np.abs(cross / deviations[:, None, :])
+    return np.array([a[linear_sum_assignment(-a)].mean() for a in absolute])
+
+
+@dataclass(frozen=True)
+class EnergyTest:
+    """Outcome of :func:`energy_test`: the squared energy distance and its permutation p-value."""
+
+    distance: float
+    p_value: float
+
+
+def energy_test(x: ArrayLike, y: ArrayLike, n_permutations: int = 500, seed: int = 0) -> EnergyTest:
+    """Test whether two samples come from one distribution, by energy distance and permutations.
+
+    The distance (Szekely and Rizzo 2004) is zero only for equal distributions, so with enough
+    data the test sees any difference. Memory grows with the square of the pooled sample.
+
+    Parameters
+    ----------
+    x, y
+        Samples (N, d) and (N', d).
+    n_permutations, seed
+        Relabellings drawn, and their generator's seed; the smallest p-value is
+        1 / (n_permutations + 1).
+    """
+    first = finite_array("x", x, ("N", "d"), np.float64)
+    second = finite_array("y", y, ("N'", first.shape[1]), np.float64)
+    whole_number("n_permutations", n_permutations)
+    pooled = np.concatenate((first, second))
+    distances = cdist(pooled, pooled)
+    n, n_second = len(first), len(second)
+    rng = np.random.default_rng(seed)
+    labels = np.repeat((1 / n, -1 / n_second), (n, n_second))
+    relabelled = np.stack([labels, *(rng.permutation(labels) for _ in range(n_permutations))])
+    # -w' D w with weights 1/n and -1/n' is 2 E|X-Y| - E|X-X'| - E|Y-Y'|.
+    values = -np.einsum("pi,pi->p", relabelled @ distances, relabelled)
+    as_extreme = int((values[1:] >= values[0] - 1e-12).sum())
+    return EnergyTest(float(values[0]), (1 + as_extreme) / (1 + n_permutations))
+
+
+def _standardise(columns: Array) -> Array:
+    centred = columns - columns.mean(0)
+    return _ratio(centred, centred.std(0), floor=1e-12 * np.abs(columns).max(0))
+
+
+def _ratio(value: Array, scale: Array, floor: ArrayLike = 0.0) -> Array:
+    """Divide, giving 0 where the scale is no more than rounding."""
+    moves = scale > floor
+    return np.asarray(np.where(moves, value / np.where(moves, scale, 1.0), 0.0))

@@ -1,0 +1,259 @@
+"""The models of the paper as ensembles: iVAE (Eqs. 5-7) and the VAE it is compared with.
+
+Both have a Gaussian decoder p(x|z) = N(f(z), sigma^2 I) and a Gaussian posterior with diagonal
+covariance. They differ in the prior alone: iVAE's depends on u, the VAE's is fixed. The VAE's
+encoder therefore does not see u either: its posterior p(z|x) does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import jvp
+
+from ivae import streams
+from ivae.checks import one_of, positive_number, whole_number
+from ivae.families import ExponentialFamily, family_named
+from ivae.nets import ACTIVATIONS, MLP, Activation, pick_rows
+
+
+@dataclass(frozen=True)
+class Network:
+    """Shape of every MLP of a model. The paper's grid: hidden 50, 100, 200; 3 to 6 layers."""
+
+    hidden: int = 100
+    n_layers: int = 3
+    activation: Activation = "xtanh"
+
+    def __post_init__(self) -> None:
+        whole_number("hidden", self.hidden)
+        whole_number("n_layers", self.n_layers)
+        one_of("activation", self.activation, ACTIVATIONS)
+
+
+class Posterior(NamedTuple):
+    """Mean and log variance of q(z|x, u), each (E, B, n)."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Return mean + standard deviation * noise for standard normal noise (E, B, n)."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+
+class LatentVariableModel(nn.Module):
+    """An ensemble of E models p(x|z) p(z|u) with their posteriors q(z|x, u).
+
+    Build one with :func:`ivae` or :func:`vae`. Every parameter has the member axis E first.
+
+    Attributes
+    ----------
+    seeds
+        One seed per member, for its initial weights and all that is drawn when it trains.
+    family
+        Exponential family of the prior.
+    n_latents, n_observed, n_segments
+        n, d and M; M = 0 where the model does not see u.
+    decoder_variance
+        sigma^2 of Eq. (6).
+    """
+
+    def __init__(
+        self,
+        n_latents: int,
+        n_observed: int,
+        n_segments: int,
+        family: ExponentialFamily,
+        seeds: Sequence[int],
+        network: Network,
+        decoder_variance: float,
+    ) -> None:
+        super().__init__()
+        whole_number("n_latents", n_latents)
+        whole_number("n_observed", n_observed)
+        if n_latents > n_observed:
+            raise ValueError(
+                f"n_latents must be at most n_observed = {n_observed} (Section 3.1); "
+                f"got {n_latents}."
+            )
+        self.seeds = tuple(whole_number("every seed", seed, at_least=0) for seed in seeds)
+        if not self.seeds:
+            raise ValueError("seeds must name at least one member; got none.")
+        self.n_latents, self.n_observed, self.n_segments = n_latents, n_observed, n_segments
+        self.family, self.network = family, network
+        self.decoder_variance = positive_number("decoder_variance", decoder_variance)
+        generators = [streams.generator(seed, "initialisation") for seed in self.seeds]
+        shape = asdict(network)
+        self.decoder = MLP(generators, (), n_latents, n_observed, **shape)
+        self.encoder = MLP(generators, (2,), n_observed, n_latents, n_segments=n_segments, **shape)
+        self.prior_net = (
+            MLP(generators, (family.k,), 0, n_latents, n_segments=n_segments, **shape)
+            if n_segments
+            else None
+        )
+
+    @property
+    def n_members(self) -> int:
+        """E, the number of members."""
+        return len(self.seeds)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether prior and encoder see u: True for iVAE, False for the VAE."""
+        return self.n_segments > 0
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return f(z), shape (E, B, d), of latents (E, B, n)."""
+        return torch.as_tensor(self.decoder(z))
+
+    @torch.no_grad()
+    def decoder_jacobian(self, z: Tensor) -> Tensor:
+        """Return the decoder's Jacobian at z (E, B, n): (E, B, n, d), entry (i, j) df_j / dz_i."""
+        columns = [
+            jvp(self.decode, (z,), (direction.expand_as(z),))[1]
+            for direction in torch.eye(self.n_latents, dtype=z.dtype, device=z.device)
+        ]
+        return torch.stack(columns, 2)
+
+    def encode(self, x: Tensor, u: Tensor) -> Posterior:
+        """Return mean and log variance of q(z|x, u) for x (E, B, d) and u (E, B)."""
+        mean, log_variance = self.encoder(x, u if self.is_conditional else None).unbind(1)
+        return Posterior(mean, log_variance)
+
+    def prior_table(self) -> Tensor:
+        """Return lambda(u) for every segment, (E, M, n, k); M = 1 for an unconditional prior."""
+        if self.prior_net is None:
+            shape = (self.n_members, 1, self.n_latents)
+            one = torch.ones(shape, dtype=self.decoder.first.bias.dtype)
+            return self.family.natural_parameters(one.to(self.decoder.first.bias.device))
+        raw = self.prior_net()
+        mean = raw[:, 1] if self.family.has_mean else None
+        return self.family.natural_parameters(raw[:, 0].exp(), mean)
+
+    def prior(self, u: Tensor) -> Tensor:
+        """Return lambda(u), shape (E, B, n, k), for segment labels u (E, B)."""
+        table = self.prior_table()
+        if not self.is_conditional:
+            return table.expand(-1, u.shape[1], -1, -1)
+        picked = pick_rows(table.flatten(2), u)
+        return picked.unflatten(-1, (self.n_latents, self.family.k))
+
+    @torch.no_grad()
+    def infer(self, x: Any, u: Any, rows_at_once: int = 4096) -> Posterior:
+        """Return q(z|x, u) for a whole dataset, in pieces that fit in the cache.
+
+        Parameters
+        ----------
+        x
+            Observations, (N, d) for all members or (E, N, d) for one dataset each.
+        u
+            Segment labels, (N,) or (E, N).
+        rows_at_once
+            Rows taken through the encoder in one piece.
+        """
+        x = per_member(torch.as_tensor(x).to(self.decoder.first.bias), 2, self.n_members)
+        u = per_member(torch.as_tensor(u, device=x.device), 1, self.n_members)
+        pieces = [
+            self.encode(x[:, i : i + rows_at_once], u[:, i : i + rows_at_once])
+            for i in range(0, x.shape[1], rows_at_once)
+        ]
+        means, log_variances = zip(*pieces, strict=True)
+        return Posterior(torch.cat(means, 1), torch.cat(log_variances, 1))
+
+    def draw_latents(self, x: Any, u: Any, draw: int = 0) -> Tensor:
+        """Return one posterior sample for every row of x, (E, N, n).
+
+        Arguments are those of :meth:`infer`; ``draw`` numbers the draws, which depend on it and on
+        the members' seeds alone.
+        """
+        posterior = self.infer(x, u)
+        noise = [
+            torch.randn(
+                posterior.mean.shape[1:], generator=streams.generator(s, "evaluation", draw)
+            )
+            for s in self.seeds
+        ]
+        return posterior.sample(torch.stack(noise).to(posterior.mean))
+
+    @torch.no_grad()
+    def prior_moments(self) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of the prior in every segment, each (E, M, n)."""
+        return self.family.moments(self.prior_table())
+
+
+def ivae(
+    n_latents: int,
+    n_observed: int,
+    n_segments: int,
+    *,
+    seeds: Sequence[int],
+    n_components: int = 1,
+    network: Network | None = None,
+    decoder_variance: float = 0.01,
+) -> LatentVariableModel:
+    """Return an ensemble of iVAEs, Eqs. (5)-(7), with a Gaussian prior given u.
+
+    Parameters
+    ----------
+    n_latents, n_observed, n_segments
+        n <= d and the number M of segments.
+    seeds
+        One per member.
+    n_components
+        k: 1 learns the variances of the prior (mean 0), 2 the means as well.
+    network
+        Shape of decoder, encoders and prior networks.
+    decoder_variance
+        sigma^2 of Eq. (6); the paper fixes it at .01.
+
+    Raises
+    ------
+    ValueError
+        For sizes that are not whole numbers of at least 1, n > d, k other than 1 or 2, no seeds, or
+        a decoder variance that is not positive.
+    """
+    whole_number("n_segments", n_segments)
+    if n_components not in (1, 2):
+        raise ValueError(f"n_components must be 1 or 2; got {n_components!r}.")
+    family = family_named("gaussian-scale" if n_components == 1 else "gaussian")
+    return LatentVariableModel(
+        n_latents, n_observed, n_segments, family, seeds, network or Network(), decoder_variance
+    )
+
+
+def vae(
+    n_latents: int,
+    n_observed: int,
+    *,
+    seeds: Sequence[int],
+    prior: str = "gaussian",
+    network: Network | None = None,
+    decoder_variance: float = 0.01,
+) -> LatentVariableModel:
+    """Return an ensemble of VAEs, Eq. (1), with a fixed prior of mean 0 and variance 1.
+
+    Parameters are those of :func:`ivae`, but ``prior``: ``"gaussian"`` or ``"laplace"``
+    (Section 5, "Comparisons").
+
+    Raises
+    ------
+    ValueError
+        As :func:`ivae`, and for an unknown prior.
+    """
+    one_of("prior", prior, ("gaussian", "laplace"))
+    family = family_named("gaussian-scale" if prior == "gaussian" else "laplace")
+    return LatentVariableModel(
+        n_latents, n_observed, 0, family, seeds, network or Network(), decoder_variance
+    )
+
+
+def per_member(data: Tensor, n_axes: int, n_members: int) -> Tensor:
+    """Give data the member axis: (N, ...) is shared by all members, (E, N, ...) is kept."""
+    if data.dim() == n_axes:
+        return data.unsqueeze(0).expand(n_members, *data.shape)
+    return data

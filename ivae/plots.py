@@ -1,0 +1,320 @@
+"""Figures, in one style: colour-blind safe, readable at the width of a page, white ground."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating[Any]]
+
+WIDTH = 9.0  # Inches; a page shows this at about its own text size.
+COLOURS = sns.color_palette("colorblind")
+BLUE, ORANGE, GREEN, GREY = COLOURS[0], COLOURS[1], COLOURS[2], (0.45, 0.45, 0.45)
+MAX_POINTS = 4000  # More points make a scatter plot slower, not clearer.
+
+
+def use_style() -> None:
+    """Set the book's style for every figure drawn after."""
+    sns.set_theme(
+        style="ticks",
+        palette="colorblind",
+        rc={
+            "figure.dpi": 144,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.fontsize": 10,
+            "legend.frameon": False,
+        },
+    )
+
+
+def close(figure: Figure) -> None:
+    """Free a figure, and keep the notebook from showing it a second time."""
+    plt.close(figure)
+
+
+def panels(n: int, height: float = 3.0, **options: Any) -> tuple[Figure, list[Axes]]:
+    """Return a page-wide figure with n axes side by side."""
+    figure, axes = plt.subplots(1, n, figsize=(WIDTH, height), squeeze=False, **options)
+    return figure, list(axes[0])
+
+
+def scatters(
+    points: Mapping[str, ArrayLike],
+    colour: ArrayLike,
+    axis_names: Sequence[str],
+    marks: Mapping[str, ArrayLike] | None = None,
+) -> Figure:
+    """Draw clouds of 2-d points side by side, the same row in the same colour in each.
+
+    ``points`` maps titles to (N, 2); ``colour`` is an angle per row, (N,); ``marks`` maps the same
+    titles to a few (K, 2) points that are numbered.
+    """
+    figure, axes = panels(len(points), 3.2)
+    for axis, (title, cloud), name in zip(axes, points.items(), axis_names, strict=True):
+        rows = np.asarray(cloud)
+        axis.scatter(*rows.T, c=np.asarray(colour), cmap="twilight_shifted", s=4, linewidths=0)
+        for number, mark in enumerate(np.asarray(marks[title]) if marks else (), start=1):
+            axis.plot(*mark, "o", ms=15, mfc="white", mec="black", zorder=3)
+            axis.text(*mark, str(number), ha="center", va="center", fontsize=10, zorder=4)
+        axis.set(title=title, xlabel=f"${name}_1$", ylabel=f"${name}_2$")
+        axis.set_aspect("equal", "datalim")
+    return figure
+
+
+def posterior_contours(
+    axis_values: Array, densities: Mapping[str, Array], half_width: float = 3.0
+) -> Figure:
+    """Draw 2-d densities as filled contours; ``densities`` maps titles to (B, G, G)."""
+    figure, axes = panels(len(densities), 3.6)
+    for axis, (title, stack) in zip(axes, densities.items(), strict=True):
+        circle = np.linspace(0, 2 * np.pi, 100)
+        axis.plot(np.cos(circle), np.sin(circle), color=GREY, lw=0.8, ls="--")
+        for number, density in enumerate(stack, start=1):
+            levels = np.array([0.05, 0.3, 0.6, 1.0]) * density.max()
+            axis.contourf(axis_values, axis_values, density.T, levels, cmap="Blues", vmin=0)
+            i, j = np.unravel_index(density.argmax(), density.shape)
+            axis.annotate(
+                str(number),
+                (axis_values[i], axis_values[j]),
+                (9, 9),
+                textcoords="offset points",
+                fontsize=11,
+            )
+        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+        axis.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
+        axis.set_aspect("equal")
+    return figure
+
+
+def agreement(matrices: Mapping[str, Array]) -> Figure:
+    """Draw the MCC between every two runs, and with the truth (last row), as annotated squares."""
+    figure, axes = panels(len(matrices), 4.2)
+    for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
+        size = len(matrix)
+        hidden = np.triu(np.ones_like(matrix, dtype=bool))
+        names = [f"run {i + 1}" for i in range(size - 1)] + ["truth"]
+        sns.heatmap(
+            matrix[1:, :-1],
+            mask=hidden[1:, :-1],
+            ax=axis,
+            vmin=0.5,
+            vmax=1.0,
+            cmap="cividis",
+            annot=True,
+            fmt=".2f",
+            annot_kws={"size": 9},
+            cbar=False,
+            square=True,
+            xticklabels=names[:-1],
+            yticklabels=names[1:],
+        )
+        axis.set_title(title)
+        axis.tick_params(length=0, rotation=0)
+        axis.set_xticklabels(axis.get_xticklabels(), rotation=45, ha="right")
+    return figure
+
+
+def source_traces(z: Array, u: NDArray[np.int64], deviation: Array, rows: slice) -> Figure:
+    """Draw a contiguous stretch of every source with a band of two standard deviations."""
+    n = z.shape[1]
+    figure, axes = plt.subplots(n, 1, figsize=(WIDTH, 1.0 * n + 0.6), sharex=True, squeeze=False)
+    time = np.arange(len(z))[rows]
+    for i, axis in enumerate(axes[:, 0]):
+        band = 2 * deviation[u[rows], i]
+        axis.fill_between(time, -band, band, color=ORANGE, alpha=0.3, linewidth=0)
+        axis.plot(time, z[rows, i], color=BLUE, lw=0.7)
+        axis.set_ylabel(f"$z_{i + 1}$")
+        for border in np.flatnonzero(np.diff(u[rows])) + 0.5 + time[0]:
+            axis.axvline(border, color=GREY, lw=0.8, ls=":")
+    axes[-1, 0].set(xlabel="sample", xlim=(time[0], time[-1]))
+    return figure
+
+
+def prior_densities(z: Array, densities: Mapping[str, Array]) -> Figure:
+    """Draw one density per segment in each panel; ``densities`` maps titles to (M, G)."""
+    figure, axes = panels(len(densities), 2.8)
+    for axis, (title, rows) in zip(axes, densities.items(), strict=True):
+        for row, colour in zip(rows, COLOURS, strict=False):
+            axis.plot(z, row, color=colour, lw=1.8)
+        axis.set(title=title, xlabel="$z_i$", ylim=(0, None))
+    axes[0].set_ylabel("$p(z_i\\,|\\,u)$")
+    return figure
+
+
+def warped_grids(grids: Mapping[str, Array], cloud: Array | None = None) -> Figure:
+    """Draw images of a square grid of lines; ``grids`` maps titles to (G, G, 2) points."""
+    figure, axes = panels(len(grids), 3.1)
+    for axis, (title, grid) in zip(axes, grids.items(), strict=True):
+        axis.add_collection(LineCollection(list(grid), colors=[BLUE], linewidths=0.9))
+        across = list(grid.transpose(1, 0, 2))
+        axis.add_collection(LineCollection(across, colors=[ORANGE], linewidths=0.9))
+        axis.autoscale()
+        axis.set(title=title)
+        axis.set_aspect("equal", "datalim")
+    if cloud is not None:
+        axes[-1].scatter(*cloud.T, s=3, color=GREY, linewidths=0, zorder=0)
+    return figure
+
+
+def l_matrices(matrices: Mapping[str, Array]) -> Figure:
+    """Draw matrices L of Eq. (13) as heat maps, each on its own symmetric scale."""
+    figure, axes = panels(len(matrices), 3.4)
+    for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
+        bound = np.abs(matrix).max()
+        image = axis.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
+        axis.set(title=title, xlabel="point $u^l$", ylabel="row $(i, j)$")
+        axis.set_xticks(range(matrix.shape[1]), range(1, matrix.shape[1] + 1))
+        axis.set_yticks(range(matrix.shape[0]), range(1, matrix.shape[0] + 1))
+        if matrix.shape[0] > 6:
+            axis.tick_params(labelsize=8)
+        figure.colorbar(image, ax=axis, shrink=0.8)
+    return figure
+
+
+def against_segments(
+    curves: Mapping[str, tuple[Array, Array]],
+    y_label: str,
+    needed: Mapping[str, int],
+    *,
+    log: bool = False,
+) -> Figure:
+    """Draw median and 10-90 % range over datasets against the number of segments.
+
+    ``curves`` maps names to (segments (S,), values (S, R)); ``needed`` maps the same names to
+    n k + 1, marked by a dotted line.
+    """
+    figure, (axis,) = panels(1, 3.4)
+    for (name, (segments, values)), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
+        finite = np.isfinite(values).all(1)
+        low, middle, high = np.quantile(values[finite], (0.1, 0.5, 0.9), axis=1)
+        axis.plot(segments[finite], middle, "o-", ms=3.5, color=colour, label=name)
+        axis.fill_between(segments[finite], low, high, color=colour, alpha=0.2, linewidth=0)
+        axis.axvline(needed[name], color=colour, ls=":", lw=1.5)
+        axis.annotate(
+            f"$nk+1={needed[name]}$",
+            (needed[name], 1.0),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=colour,
+            va="top",
+        )
+    axis.set(xlabel="segments $M$", ylabel=y_label)
+    if log:
+        axis.set_yscale("log")
+    axis.legend(loc="center right")
+    return figure
+
+
+def training_curves(
+    elbo: Mapping[str, tuple[Array, Array]],
+    mcc: Mapping[str, tuple[Array, Array]],
+    floor: Array,
+) -> Figure:
+    """Draw ELBO and MCC over epochs: a thin line per run, a thick one for their mean.
+
+    Values are (epochs (T,), runs (T, E)); ``floor`` holds the MCC of random rotations.
+    """
+    figure, (left, right) = panels(2, 3.6)
+    for axis, curves in ((left, elbo), (right, mcc)):
+        for (name, (epochs, runs)), colour in zip(curves.items(), COLOURS, strict=False):
+            axis.plot(epochs, runs, color=colour, lw=0.7, alpha=0.5)
+            axis.plot(epochs, runs.mean(1), color=colour, lw=2.4, label=name)
+        axis.set_xlabel("epoch")
+    left.set(ylabel="ELBO, nats a sample")
+    low, middle, high = np.quantile(floor, (0.05, 0.5, 0.95))
+    right.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
+    right.axhline(middle, color=GREY, lw=1.2, ls="--", label="random rotation")
+    right.axhline(0.95, color="black", lw=1.0, ls=":", label="the paper's .95")
+    right.set(ylabel="MCC", ylim=(None, 1.0))
+    right.legend(loc="lower right")
+    return figure
+
+
+def correlations(matrices: Mapping[str, Array]) -> Figure:
+    """Draw absolute correlations of sources (rows) with matched estimates (columns)."""
+    figure, axes = panels(len(matrices), 3.6)
+    for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
+        sns.heatmap(
+            np.abs(matrix),
+            ax=axis,
+            vmin=0,
+            vmax=1,
+            cmap="cividis",
+            annot=True,
+            fmt=".2f",
+            annot_kws={"size": 10},
+            cbar=False,
+            square=True,
+            xticklabels=[f"$\\hat z_{i + 1}$" for i in range(matrix.shape[1])],
+            yticklabels=[f"$z_{i + 1}$" for i in range(matrix.shape[0])],
+        )
+        axis.set_title(title)
+        axis.tick_params(length=0, rotation=0)
+    return figure
+
+
+def mcc_by_dataset(groups: Mapping[str, Array], floors: Mapping[str, Array]) -> Figure:
+    """Draw one dot per run, one column per dataset, over the dataset's rotation floor."""
+    figure, (axis,) = panels(1, 3.2)
+    for column, (name, values) in enumerate(groups.items()):
+        low, middle, high = np.quantile(floors[name], (0.05, 0.5, 0.95))
+        axis.fill_between([column - 0.3, column + 0.3], low, high, color=GREY, alpha=0.2, lw=0)
+        axis.plot([column - 0.3, column + 0.3], [middle, middle], color=GREY, ls="--", lw=1.2)
+        offsets = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
+        axis.plot(column + np.asarray(offsets), values, "o", ms=6, color=BLUE, alpha=0.8)
+    axis.set_xticks(range(len(groups)), list(groups))
+    axis.set(ylabel="MCC", ylim=(None, 1.0))
+    return figure
+
+
+def figure_1(
+    clouds: Mapping[str, Array],
+    u: NDArray[np.int64],
+    prior: tuple[str, Array, Array],
+) -> Figure:
+    """Draw the five panels of the paper's Figure 1, segments in colours.
+
+    ``clouds`` maps the titles of panels (a)-(d) to (N, 2) points; ``prior`` holds the title of (e)
+    and the learned means and deviations, each (M, 2), drawn as ellipses of one and two deviations
+    over the outline of nothing else: the prior is a density, not a sample.
+    """
+    figure, axes = panels(len(clouds) + 1, 2.5)
+    shown = np.arange(len(u))[:: max(1, len(u) // MAX_POINTS)]
+    colours = np.array(COLOURS)[u[shown] % len(COLOURS)]
+    for axis, (title, cloud) in zip(axes, clouds.items(), strict=False):
+        axis.scatter(*np.asarray(cloud)[shown].T, c=colours, s=2, linewidths=0, alpha=0.6)
+        axis.set_title(title)
+    title, means, deviations = prior
+    for segment, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
+        for times in (1, 2):
+            axes[-1].add_patch(
+                Ellipse(
+                    tuple(mean),
+                    *(2 * times * deviation),
+                    color=COLOURS[segment % len(COLOURS)],
+                    alpha=0.35,
+                )
+            )
+    axes[-1].set_title(title)
+    limits = (axes[0].get_xlim(), axes[0].get_ylim())
+    for axis in (axes[0], axes[-2], axes[-1]):
+        axis.set(xlim=limits[0], ylim=limits[1])
+    for axis in axes:
+        axis.tick_params(labelsize=8)
+    return figure

@@ -1,0 +1,165 @@
+"""Records of runs: values, settings and provenance in one JSON file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+"""Version of the file format; a reader refuses a newer one."""
+
+_PACKAGES = ("torch", "numpy", "scipy", "matplotlib", "ivae")
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: what it was, what it gave, and where, when and with what it was run.
+
+    Attributes
+    ----------
+    name
+        What was run, e.g. a chapter.
+    settings
+        Everything that was chosen: mode, seeds, sizes.
+    values
+        Everything that came out: numbers, texts, (nested) lists.
+    provenance
+        See :func:`provenance`.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    values: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=lambda: provenance())
+
+
+def provenance(seconds: float | None = None) -> dict[str, Any]:
+    """Return commit, versions, machine and date (UTC) of this process.
+
+    ``commit`` is None outside a git checkout; it ends in ``-dirty`` where tracked files differ from
+    it, since such a run cannot be repeated from the commit alone.
+    """
+    return {
+        "commit": _commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seconds": seconds,
+    }
+
+
+def save(record: Record, path: str | Path) -> Path:
+    """Write a record to ``path`` as JSON, atomically: readers see the old file or the new one.
+
+    numpy scalars and arrays become numbers and lists. NaN and infinities, which JSON lacks, become
+    the texts "NaN", "Infinity" and "-Infinity", and :func:`load` turns them back.
+
+    Raises
+    ------
+    ValueError
+        When a value is of a type that JSON cannot hold; it is named, and nothing is written.
+    """
+    target = Path(path)
+    content = {"format": FORMAT, **asdict(record)}
+    text = json.dumps(_plain(content, "record"), indent=1, allow_nan=False) + "\n"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def load(path: str | Path) -> Record:
+    """Read a record that :func:`save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is not a record, or of a newer format than this version knows.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not a record: it is no valid JSON ({error}).") from error
+    fields = {"format", "name", "settings", "values", "provenance"}
+    if not isinstance(content, dict) or set(content) != fields:
+        raise ValueError(f"{path} is not a record: expected the fields {sorted(fields)}.")
+    if content.pop("format") != FORMAT:
+        raise ValueError(f"{path} was written by another version of ivae; this one reads {FORMAT}.")
+    return Record(**{key: _revive(value) for key, value in content.items()})
+
+
+def _plain(value: Any, where: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry, f"{where}.{key}") for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist(), where)
+    if isinstance(value, (list, tuple, range)):
+        return [_plain(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return next(text for text, number in _NON_FINITE.items() if str(number) == str(value))
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(
+        f"{where} is a {type(value).__name__}, which a record cannot hold; "
+        "store numbers, texts, lists, arrays or dictionaries."
+    )
+
+
+def _revive(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _revive(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_revive(entry) for entry in value]
+    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    here = Path(__file__).resolve().parent
+    command = (
+        "git",
+        "-C",
+        str(here),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    )
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
