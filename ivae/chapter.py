@@ -1,4 +1,4 @@
-"""What a notebook needs to say: its numbers and figures go to the page and to the record at once."""
+"""A notebook's side of the book: its numbers and figures go to page and record at once."""
 
 from __future__ import annotations
 
@@ -80,15 +80,15 @@ class Chapter:
             _glue(name, figure, display=True)
         plots.close(figure)
 
-    def save(self) -> Path:
-        """Write the record and return its path: ``$IVAE_RECORDS/<name>.json``.
+    def save(self) -> None:
+        """Write the record to ``$IVAE_RECORDS/<name>.json``.
 
         Without the variable records go to ``_build/records`` below the working directory.
         """
         seconds = time.monotonic() - self._started
         record = Record(self.name, self._settings, self._values, provenance(seconds))
         folder = Path(os.environ.get("IVAE_RECORDS", "_build/records"))
-        return save(record, folder / f"{self.name}.json")
+        save(record, folder / f"{self.name}.json")
 
     def _once(self, name: str, value: Any) -> None:
         if name in self._values:

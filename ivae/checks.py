@@ -1,4 +1,4 @@
-"""Input checks shared by the public functions: say what was wrong, what was expected, what to do."""
+"""Input checks of the public functions: what was wrong, what was expected, what to do."""
 
 from __future__ import annotations
 
@@ -67,11 +67,17 @@ def finite_array(
 
 
 def segment_labels(
-    name: str, value: ArrayLike, n_rows: int, n_segments: int | None = None
+    name: str,
+    value: ArrayLike,
+    n_rows: int,
+    n_segments: int | None = None,
+    *,
+    every_one: bool = True,
 ) -> NDArray[np.int64]:
-    """Return segment labels as int64 of shape (n_rows,), every one of 0 .. n_segments - 1 in use.
+    """Return segment labels 0 .. n_segments - 1 as int64, shape (n_rows,).
 
-    Without ``n_segments`` the number of segments is the largest label plus one.
+    Without ``n_segments`` the number of segments is the largest label plus one. With ``every_one``
+    each segment must have at least one row.
     """
     labels = np.asarray(value)
     if labels.ndim != 1 or labels.shape[0] != n_rows:
@@ -91,7 +97,7 @@ def segment_labels(
         raise ValueError(f"{name} must hold labels below n_segments = {n_segments}; got {highest}.")
     size = highest + 1 if n_segments is None else n_segments
     counts = np.bincount(labels, minlength=size)
-    if (counts == 0).any():
+    if every_one and (counts == 0).any():
         empty = np.flatnonzero(counts == 0)
         raise ValueError(
             f"{name} leaves {empty.size} of its {size} segments empty, the first is segment "

@@ -106,7 +106,7 @@ class Alignment:
     columns
         Estimate matched to each source, (n,).
     slope, offset
-        Least-squares line from each matched estimate to its source, (n,) each.
+        The line that gives each matched estimate its source's sign, mean and deviation, (n,) each.
     """
 
     columns: NDArray[np.int64]
@@ -125,13 +125,14 @@ class Alignment:
 def alignment(z: ArrayLike, estimate: ArrayLike) -> Alignment:
     """Fit the alignment of estimates (N, n') with sources (N, n): a line for each matched pair.
 
-    This undoes the indeterminacies that the paper names under Figure 1, and no other. Arguments
-    and errors are those of :func:`match`.
+    This undoes the indeterminacies that the paper names under Figure 1, and no other. Deviations
+    are matched, not regressed: a least-squares slope would shrink an estimate by its correlation.
+    Arguments and errors are those of :func:`match`.
     """
     matching = match(z, estimate)
     true = np.asarray(z, dtype=np.float64)
     guess = np.asarray(estimate, dtype=np.float64)[:, matching.columns]
-    slope = matching.correlations * _ratio(true.std(0), guess.std(0))
+    slope = np.sign(matching.correlations) * _ratio(true.std(0), guess.std(0))
     return Alignment(matching.columns, slope, true.mean(0) - slope * guess.mean(0))
 
 
@@ -227,10 +228,10 @@ def energy_test(x: ArrayLike, y: ArrayLike, n_permutations: int = 500, seed: int
 
 def _standardise(columns: Array) -> Array:
     centred = columns - columns.mean(0)
-    return _ratio(centred, centred.std(0), floor=1e-12 * np.abs(columns).max(0))
+    return _ratio(centred, centred.std(0), 1e-12 * np.abs(columns).max(0))
 
 
-def _ratio(value: Array, scale: Array, floor: ArrayLike = 0.0) -> Array:
+def _ratio(value: Array, scale: Array, floor: Array | float = 0.0) -> Array:
     """Divide, giving 0 where the scale is no more than rounding."""
     moves = scale > floor
     return np.asarray(np.where(moves, value / np.where(moves, scale, 1.0), 0.0))

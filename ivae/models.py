@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.func import jvp
 
 from ivae import streams
-from ivae.checks import one_of, positive_number, whole_number
+from ivae.checks import finite_array, one_of, positive_number, segment_labels, whole_number
 from ivae.families import ExponentialFamily, family_named
 from ivae.nets import ACTIVATIONS, MLP, Activation, pick_rows
 
@@ -111,14 +112,12 @@ class LatentVariableModel(nn.Module):
         """Return f(z), shape (E, B, d), of latents (E, B, n)."""
         return torch.as_tensor(self.decoder(z))
 
-    @torch.no_grad()
     def decoder_jacobian(self, z: Tensor) -> Tensor:
         """Return the decoder's Jacobian at z (E, B, n): (E, B, n, d), entry (i, j) df_j / dz_i."""
-        columns = [
-            jvp(self.decode, (z,), (direction.expand_as(z),))[1]
-            for direction in torch.eye(self.n_latents, dtype=z.dtype, device=z.device)
-        ]
-        return torch.stack(columns, 2)
+        at = z.detach().requires_grad_(True)
+        outputs = self.decode(at).unbind(-1)
+        columns = [torch.autograd.grad(f.sum(), at, retain_graph=True)[0] for f in outputs]
+        return torch.stack(columns, -1)
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Return mean and log variance of q(z|x, u) for x (E, B, d) and u (E, B)."""
@@ -141,23 +140,51 @@ class LatentVariableModel(nn.Module):
         if not self.is_conditional:
             return table.expand(-1, u.shape[1], -1, -1)
         picked = pick_rows(table.flatten(2), u)
-        return picked.unflatten(-1, (self.n_latents, self.family.k))
+        return picked.reshape(*u.shape, self.n_latents, self.family.k)
 
-    @torch.no_grad()
-    def infer(self, x: Any, u: Any, rows_at_once: int = 4096) -> Posterior:
-        """Return q(z|x, u) for a whole dataset, in pieces that fit in the cache.
+    def check_data(
+        self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, *, every_segment: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return data as tensors (E, N, d) and (E, N), in the model's dtype and on its device.
 
         Parameters
         ----------
         x
-            Observations, (N, d) for all members or (E, N, d) for one dataset each.
+            Observations, (N, d) for all members or (E, N, d) with one dataset for each.
         u
-            Segment labels, (N,) or (E, N).
-        rows_at_once
-            Rows taken through the encoder in one piece.
+            Segment labels 0 .. M - 1, (N,) or (E, N). A VAE takes any labels.
+        every_segment
+            Whether each segment needs a sample, as it does for training.
+
+        Raises
+        ------
+        ValueError
+            For other shapes, NaN in x, and labels that are not integers of that range.
         """
-        x = per_member(torch.as_tensor(x).to(self.decoder.first.bias), 2, self.n_members)
-        u = per_member(torch.as_tensor(u, device=x.device), 1, self.n_members)
+        observed = x.numpy(force=True) if isinstance(x, Tensor) else np.asarray(x)
+        lead = (self.n_members,) if observed.ndim == 3 else ()
+        observed = finite_array("x", observed, (*lead, "N", self.n_observed))
+        n_rows = observed.shape[-2]
+        labels = u.numpy(force=True) if isinstance(u, Tensor) else np.asarray(u)
+        each = list(labels) if labels.ndim == 2 and len(labels) == self.n_members else [labels]
+        checked = [
+            segment_labels("u", row, n_rows, self.n_segments or None, every_one=every_segment)
+            for row in each
+        ]
+        bias = self.decoder.first.bias
+        data = torch.as_tensor(observed).to(bias).expand(self.n_members, -1, -1)
+        return data, torch.as_tensor(np.stack(checked)).to(bias.device).expand(self.n_members, -1)
+
+    @torch.no_grad()
+    def infer(
+        self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, rows_at_once: int = 4096
+    ) -> Posterior:
+        """Return q(z|x, u) for a whole dataset, in pieces that fit in the cache.
+
+        ``x`` and ``u`` are those of :meth:`check_data`; ``rows_at_once`` go through the encoder in
+        one piece.
+        """
+        x, u = self.check_data(x, u)
         pieces = [
             self.encode(x[:, i : i + rows_at_once], u[:, i : i + rows_at_once])
             for i in range(0, x.shape[1], rows_at_once)
@@ -165,7 +192,7 @@ class LatentVariableModel(nn.Module):
         means, log_variances = zip(*pieces, strict=True)
         return Posterior(torch.cat(means, 1), torch.cat(log_variances, 1))
 
-    def draw_latents(self, x: Any, u: Any, draw: int = 0) -> Tensor:
+    def draw_latents(self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, draw: int = 0) -> Tensor:
         """Return one posterior sample for every row of x, (E, N, n).
 
         Arguments are those of :meth:`infer`; ``draw`` numbers the draws, which depend on it and on
@@ -250,10 +277,3 @@ def vae(
     return LatentVariableModel(
         n_latents, n_observed, 0, family, seeds, network or Network(), decoder_variance
     )
-
-
-def per_member(data: Tensor, n_axes: int, n_members: int) -> Tensor:
-    """Give data the member axis: (N, ...) is shared by all members, (E, N, ...) is kept."""
-    if data.dim() == n_axes:
-        return data.unsqueeze(0).expand(n_members, *data.shape)
-    return data

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -115,19 +116,15 @@ class MLP(nn.Module):
             if n_segments
             else Linear(generators, heads, n_in, widths[1])
         )
-        self.rest = nn.ModuleList(
-            Linear(generators, heads, a, b) for a, b in zip(widths[1:-1], widths[2:], strict=True)
-        )
+        self.rest = nn.ModuleList(Linear(generators, heads, a, b) for a, b in pairwise(widths[1:]))
 
     def forward(self, x: Tensor | None = None, u: Tensor | None = None) -> Tensor:
         """Map x (E, B, in), and u (E, B) where the network sees it, to (E, heads..., B, out)."""
         if x is not None:
             for _ in range(self.n_middle_axes):
                 x = x.unsqueeze(1)
-        if isinstance(self.first, LinearOfSegment):
-            h = self.first(x, u)
-        else:
-            h = self.first(x)
+        h: Tensor
+        h = self.first(x, u) if isinstance(self.first, LinearOfSegment) else self.first(x)
         for layer in self.rest:
             h = layer(self._activate(h))
         return h

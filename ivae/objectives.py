@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ivae.families import ExponentialFamily
@@ -37,7 +38,13 @@ def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elb
     x, u, noise
         Observations (E, B, d), segment labels (E, B), and standard normal draws (E, B, n) that
         reparameterise the posterior: z = mean + deviation * noise.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit the model or each other, or labels are not integers below M.
     """
+    _check_batch(model, x, u, noise)
     posterior = model.encode(x, u)
     z = posterior.sample(noise)
     reconstruction = gaussian_log_density(x, model.decode(z), model.decoder_variance)
@@ -48,7 +55,9 @@ def sampled_elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor
     """Return log p(x, z|u) - log q(z|x, u) at one draw z: the integrand of Eq. (8), (E, B).
 
     Its mean is the ELBO. Where q is the exact posterior, every draw gives log p(x|u) exactly.
+    Arguments and errors are those of :func:`elbo`.
     """
+    _check_batch(model, x, u, noise)
     posterior = model.encode(x, u)
     z = posterior.sample(noise)
     log_likelihood = gaussian_log_density(x, model.decode(z), model.decoder_variance)
@@ -75,3 +84,21 @@ def gaussian_log_density(x: Tensor, mean: Tensor, variance: float) -> Tensor:
     d = x.shape[-1]
     squares = (x - mean).square().sum(-1)
     return -0.5 * (d * math.log(2 * math.pi * variance) + squares / variance)
+
+
+def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
+    members, rows = model.n_members, x.shape[1] if x.dim() == 3 else -1
+    for name, tensor, shape in (
+        ("x", x, (members, rows, model.n_observed)),
+        ("u", u, (members, rows)),
+        ("noise", noise, (members, rows, model.n_latents)),
+    ):
+        if tuple(tensor.shape) != shape:
+            wanted = str(shape).replace("-1", "B")
+            raise ValueError(f"{name} must have shape {wanted}; got {tuple(tensor.shape)}.")
+    if u.dtype != torch.int64:
+        raise ValueError(f"u must hold segment labels of dtype int64; got {u.dtype}.")
+    # Out of range, a label would pick another member's row. A GPU is not made to wait for the
+    # answer: there train() has checked the whole dataset before.
+    if model.is_conditional and not u.is_cuda and int(u.max()) >= model.n_segments:
+        raise ValueError(f"u must hold labels below {model.n_segments}; got {int(u.max())}.")

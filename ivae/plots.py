@@ -12,13 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 
-WIDTH = 9.0  # Inches; a page shows this at about its own text size.
+WIDTH = 7.2  # Inches; narrow, so that the text can still be read on a phone.
 COLOURS = sns.color_palette("colorblind")
 BLUE, ORANGE, GREEN, GREY = COLOURS[0], COLOURS[1], COLOURS[2], (0.45, 0.45, 0.45)
+WHEEL = sns.husl_palette(256, l=0.6, as_cmap=True)  # Angles: cyclic, of one lightness.
 MAX_POINTS = 4000  # More points make a scatter plot slower, not clearer.
 
 
@@ -32,11 +34,11 @@ def use_style() -> None:
             "figure.constrained_layout.use": True,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.titlesize": 11,
-            "axes.labelsize": 11,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "legend.fontsize": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
             "legend.frameon": False,
         },
     )
@@ -47,7 +49,7 @@ def close(figure: Figure) -> None:
     plt.close(figure)
 
 
-def panels(n: int, height: float = 3.0, **options: Any) -> tuple[Figure, list[Axes]]:
+def panels(n: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
     """Return a page-wide figure with n axes side by side."""
     figure, axes = plt.subplots(1, n, figsize=(WIDTH, height), squeeze=False, **options)
     return figure, list(axes[0])
@@ -64,13 +66,15 @@ def scatters(
     ``points`` maps titles to (N, 2); ``colour`` is an angle per row, (N,); ``marks`` maps the same
     titles to a few (K, 2) points that are numbered.
     """
-    figure, axes = panels(len(points), 3.2)
+    figure, axes = panels(len(points), 2.7)
     for axis, (title, cloud), name in zip(axes, points.items(), axis_names, strict=True):
         rows = np.asarray(cloud)
-        axis.scatter(*rows.T, c=np.asarray(colour), cmap="twilight_shifted", s=4, linewidths=0)
+        axis.scatter(rows[:, 0], rows[:, 1], c=np.asarray(colour), cmap=WHEEL, s=4, linewidths=0)
         for number, mark in enumerate(np.asarray(marks[title]) if marks else (), start=1):
             axis.plot(*mark, "o", ms=15, mfc="white", mec="black", zorder=3)
-            axis.text(*mark, str(number), ha="center", va="center", fontsize=10, zorder=4)
+            axis.text(
+                mark[0], mark[1], str(number), ha="center", va="center", fontsize=10, zorder=4
+            )
         axis.set(title=title, xlabel=f"${name}_1$", ylabel=f"${name}_2$")
         axis.set_aspect("equal", "datalim")
     return figure
@@ -80,7 +84,7 @@ def posterior_contours(
     axis_values: Array, densities: Mapping[str, Array], half_width: float = 3.0
 ) -> Figure:
     """Draw 2-d densities as filled contours; ``densities`` maps titles to (B, G, G)."""
-    figure, axes = panels(len(densities), 3.6)
+    figure, axes = panels(len(densities), 3.2)
     for axis, (title, stack) in zip(axes, densities.items(), strict=True):
         circle = np.linspace(0, 2 * np.pi, 100)
         axis.plot(np.cos(circle), np.sin(circle), color=GREY, lw=0.8, ls="--")
@@ -103,7 +107,7 @@ def posterior_contours(
 
 def agreement(matrices: Mapping[str, Array]) -> Figure:
     """Draw the MCC between every two runs, and with the truth (last row), as annotated squares."""
-    figure, axes = panels(len(matrices), 4.2)
+    figure, axes = panels(len(matrices), 3.6)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
         size = len(matrix)
         hidden = np.triu(np.ones_like(matrix, dtype=bool))
@@ -130,24 +134,22 @@ def agreement(matrices: Mapping[str, Array]) -> Figure:
 
 
 def source_traces(z: Array, u: NDArray[np.int64], deviation: Array, rows: slice) -> Figure:
-    """Draw a contiguous stretch of every source with a band of two standard deviations."""
+    """Draw a contiguous stretch of every source between lines at two standard deviations."""
     n = z.shape[1]
-    figure, axes = plt.subplots(n, 1, figsize=(WIDTH, 1.0 * n + 0.6), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(n, 1, figsize=(WIDTH, 0.8 * n + 0.6), sharex=True, squeeze=False)
     time = np.arange(len(z))[rows]
     for i, axis in enumerate(axes[:, 0]):
-        band = 2 * deviation[u[rows], i]
-        axis.fill_between(time, -band, band, color=ORANGE, alpha=0.3, linewidth=0)
-        axis.plot(time, z[rows, i], color=BLUE, lw=0.7)
+        axis.plot(time, z[rows, i], color=BLUE, lw=0.4, alpha=0.7)
+        for times in (-2, 2):
+            axis.plot(time, times * deviation[u[rows], i], color=ORANGE, lw=2)
         axis.set_ylabel(f"$z_{i + 1}$")
-        for border in np.flatnonzero(np.diff(u[rows])) + 0.5 + time[0]:
-            axis.axvline(border, color=GREY, lw=0.8, ls=":")
     axes[-1, 0].set(xlabel="sample", xlim=(time[0], time[-1]))
     return figure
 
 
 def prior_densities(z: Array, densities: Mapping[str, Array]) -> Figure:
     """Draw one density per segment in each panel; ``densities`` maps titles to (M, G)."""
-    figure, axes = panels(len(densities), 2.8)
+    figure, axes = panels(len(densities), 2.4)
     for axis, (title, rows) in zip(axes, densities.items(), strict=True):
         for row, colour in zip(rows, COLOURS, strict=False):
             axis.plot(z, row, color=colour, lw=1.8)
@@ -156,32 +158,40 @@ def prior_densities(z: Array, densities: Mapping[str, Array]) -> Figure:
     return figure
 
 
-def warped_grids(grids: Mapping[str, Array], cloud: Array | None = None) -> Figure:
-    """Draw images of a square grid of lines; ``grids`` maps titles to (G, G, 2) points."""
-    figure, axes = panels(len(grids), 3.1)
-    for axis, (title, grid) in zip(axes, grids.items(), strict=True):
+def warped_grids(grids: Mapping[str, Array], noise: tuple[str, Array, Array]) -> Figure:
+    """Draw images of a square grid of lines, and what noise makes of single points.
+
+    ``grids`` maps titles to (G, G, 2) points; ``noise`` holds a title, points f(z) and the same
+    points with noise, (N, 2) each.
+    """
+    figure, axes = panels(len(grids) + 1, 2.2)
+    for axis, (title, grid) in zip(axes, grids.items(), strict=False):
+        across = grid.transpose(1, 0, 2)
         axis.add_collection(LineCollection(list(grid), colors=[BLUE], linewidths=0.9))
-        across = list(grid.transpose(1, 0, 2))
-        axis.add_collection(LineCollection(across, colors=[ORANGE], linewidths=0.9))
+        axis.add_collection(LineCollection(list(across), colors=[ORANGE], linewidths=0.9))
         axis.autoscale()
-        axis.set(title=title)
+        axis.set_title(title)
+    title, clean, noisy = noise
+    steps = list(np.stack((clean, noisy), 1))
+    axes[-1].add_collection(LineCollection(steps, colors=[GREY], linewidths=0.7))
+    axes[-1].scatter(clean[:, 0], clean[:, 1], s=6, color=BLUE, linewidths=0)
+    axes[-1].scatter(noisy[:, 0], noisy[:, 1], s=6, color=ORANGE, linewidths=0)
+    axes[-1].set_title(title)
+    for axis in axes:
         axis.set_aspect("equal", "datalim")
-    if cloud is not None:
-        axes[-1].scatter(*cloud.T, s=3, color=GREY, linewidths=0, zorder=0)
     return figure
 
 
 def l_matrices(matrices: Mapping[str, Array]) -> Figure:
     """Draw matrices L of Eq. (13) as heat maps, each on its own symmetric scale."""
-    figure, axes = panels(len(matrices), 3.4)
+    figure, axes = panels(len(matrices), 2.9)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
         bound = np.abs(matrix).max()
         image = axis.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
         axis.set(title=title, xlabel="point $u^l$", ylabel="row $(i, j)$")
-        axis.set_xticks(range(matrix.shape[1]), range(1, matrix.shape[1] + 1))
-        axis.set_yticks(range(matrix.shape[0]), range(1, matrix.shape[0] + 1))
-        if matrix.shape[0] > 6:
-            axis.tick_params(labelsize=8)
+        n_rows, n_columns = matrix.shape
+        axis.set_xticks(range(n_columns), [str(i + 1) for i in range(n_columns)])
+        axis.set_yticks(range(n_rows), [str(i + 1) for i in range(n_rows)])
         figure.colorbar(image, ax=axis, shrink=0.8)
     return figure
 
@@ -198,7 +208,7 @@ def against_segments(
     ``curves`` maps names to (segments (S,), values (S, R)); ``needed`` maps the same names to
     n k + 1, marked by a dotted line.
     """
-    figure, (axis,) = panels(1, 3.4)
+    figure, (axis,) = panels(1, 3.0)
     for (name, (segments, values)), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
         finite = np.isfinite(values).all(1)
         low, middle, high = np.quantile(values[finite], (0.1, 0.5, 0.9), axis=1)
@@ -207,17 +217,16 @@ def against_segments(
         axis.axvline(needed[name], color=colour, ls=":", lw=1.5)
         axis.annotate(
             f"$nk+1={needed[name]}$",
-            (needed[name], 1.0),
-            (3, -2),
+            (needed[name], 0.0),
+            (4, 4),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             color=colour,
-            va="top",
         )
     axis.set(xlabel="segments $M$", ylabel=y_label)
     if log:
         axis.set_yscale("log")
-    axis.legend(loc="center right")
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
@@ -230,7 +239,7 @@ def training_curves(
 
     Values are (epochs (T,), runs (T, E)); ``floor`` holds the MCC of random rotations.
     """
-    figure, (left, right) = panels(2, 3.6)
+    figure, (left, right) = panels(2, 3.1)
     for axis, curves in ((left, elbo), (right, mcc)):
         for (name, (epochs, runs)), colour in zip(curves.items(), COLOURS, strict=False):
             axis.plot(epochs, runs, color=colour, lw=0.7, alpha=0.5)
@@ -242,13 +251,15 @@ def training_curves(
     right.axhline(middle, color=GREY, lw=1.2, ls="--", label="random rotation")
     right.axhline(0.95, color="black", lw=1.0, ls=":", label="the paper's .95")
     right.set(ylabel="MCC", ylim=(None, 1.0))
-    right.legend(loc="lower right")
+    for axis in (left, right):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
 def correlations(matrices: Mapping[str, Array]) -> Figure:
     """Draw absolute correlations of sources (rows) with matched estimates (columns)."""
-    figure, axes = panels(len(matrices), 3.6)
+    figure, axes = panels(len(matrices), 3.1)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
         sns.heatmap(
             np.abs(matrix),
@@ -271,7 +282,7 @@ def correlations(matrices: Mapping[str, Array]) -> Figure:
 
 def mcc_by_dataset(groups: Mapping[str, Array], floors: Mapping[str, Array]) -> Figure:
     """Draw one dot per run, one column per dataset, over the dataset's rotation floor."""
-    figure, (axis,) = panels(1, 3.2)
+    figure, (axis,) = panels(1, 2.8)
     for column, (name, values) in enumerate(groups.items()):
         low, middle, high = np.quantile(floors[name], (0.05, 0.5, 0.95))
         axis.fill_between([column - 0.3, column + 0.3], low, high, color=GREY, alpha=0.2, lw=0)
@@ -286,35 +297,28 @@ def mcc_by_dataset(groups: Mapping[str, Array], floors: Mapping[str, Array]) -> 
 def figure_1(
     clouds: Mapping[str, Array],
     u: NDArray[np.int64],
-    prior: tuple[str, Array, Array],
+    priors: Mapping[str, tuple[Array, Array]],
 ) -> Figure:
-    """Draw the five panels of the paper's Figure 1, segments in colours.
+    """Draw the panels of the paper's Figure 1 in two rows, segments in colours.
 
-    ``clouds`` maps the titles of panels (a)-(d) to (N, 2) points; ``prior`` holds the title of (e)
-    and the learned means and deviations, each (M, 2), drawn as ellipses of one and two deviations
-    over the outline of nothing else: the prior is a density, not a sample.
+    ``clouds`` maps the titles of panels (a)-(d) to (N, 2) points, ``priors`` further titles to the
+    means and deviations of Gaussians, each (M, 2), drawn as ellipses of one and two deviations.
+    The second row shares the axes of panel (a).
     """
-    figure, axes = panels(len(clouds) + 1, 2.5)
+    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 4.6))
+    axes = list(grid.flat)
+    colours = np.array(COLOURS)[np.arange(u.max() + 1) % len(COLOURS)]
     shown = np.arange(len(u))[:: max(1, len(u) // MAX_POINTS)]
-    colours = np.array(COLOURS)[u[shown] % len(COLOURS)]
     for axis, (title, cloud) in zip(axes, clouds.items(), strict=False):
-        axis.scatter(*np.asarray(cloud)[shown].T, c=colours, s=2, linewidths=0, alpha=0.6)
+        rows = cloud[shown]
+        axis.scatter(rows[:, 0], rows[:, 1], c=colours[u[shown]], s=4, linewidths=0, alpha=0.7)
         axis.set_title(title)
-    title, means, deviations = prior
-    for segment, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
-        for times in (1, 2):
-            axes[-1].add_patch(
-                Ellipse(
-                    tuple(mean),
-                    *(2 * times * deviation),
-                    color=COLOURS[segment % len(COLOURS)],
-                    alpha=0.35,
-                )
-            )
-    axes[-1].set_title(title)
-    limits = (axes[0].get_xlim(), axes[0].get_ylim())
-    for axis in (axes[0], axes[-2], axes[-1]):
-        axis.set(xlim=limits[0], ylim=limits[1])
-    for axis in axes:
-        axis.tick_params(labelsize=8)
+    for axis, (title, moments) in zip(axes[len(clouds) :], priors.items(), strict=True):
+        for mean, deviation, colour in zip(*moments, colours, strict=True):
+            for times in (1, 2):
+                width, height = 2 * times * deviation
+                axis.add_patch(Ellipse(tuple(mean), width, height, color=colour, alpha=0.35))
+        axis.set_title(title)
+    for axis in axes[3:]:
+        axis.set(xlim=axes[0].get_xlim(), ylim=axes[0].get_ylim())
     return figure

@@ -1,4 +1,4 @@
-"""Records of runs: values, settings and provenance in one JSON file, written whole or not at all."""
+"""Records of runs: values, settings and provenance in one JSON file, written atomically."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def save(record: Record, path: str | Path) -> Path:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -43,7 +43,7 @@ class LReport:
     @property
     def holds(self) -> bool:
         """Whether L has full rank n k, so that condition (iii) is met."""
-        return self.rank == self.matrix.shape[0]
+        return bool(self.rank == self.matrix.shape[0])
 
     @property
     def smallest_singular_value(self) -> float:
@@ -64,9 +64,9 @@ class LReport:
         nk, n_points = self.matrix.shape[0], len(self.points)
         verdict = "holds" if self.holds else "fails"
         return (
-            f"condition (iii) {verdict}: L from {n_points} points has rank {self.rank} of {nk}, "
+            f"(iii) {verdict}: rank {self.rank} of {nk} from {n_points} points; "
             f"smallest singular value {self.smallest_singular_value:.3g}, "
-            f"condition number {self.condition_number:.3g}"
+            f"condition {self.condition_number:.3g}"
         )
 
 

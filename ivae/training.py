@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ivae import streams
-from ivae.checks import finite_array, positive_number, segment_labels, whole_number
+from ivae.checks import finite_array, positive_number, whole_number
 from ivae.metrics import mcc
-from ivae.models import LatentVariableModel, per_member
+from ivae.models import LatentVariableModel
 from ivae.objectives import elbo
 from ivae.progress import ProgressLine
 
@@ -126,7 +126,7 @@ def train(
     line = ProgressLine(label, shown=progress)
     rows: list[list[Array]] = []
     for epoch in range(schedule.epochs):
-        totals = torch.zeros(2, model.n_members)
+        totals = torch.zeros(2, model.n_members, dtype=torch.float64, device=data.x.device)
         for batch, (x_batch, u_batch, noise) in enumerate(data.epoch(epoch)):
             step = epoch * data.n_batches + batch
             for group in optimiser.param_groups:
@@ -136,9 +136,8 @@ def train(
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-            sums = torch.stack((terms.reconstruction.detach(), terms.kl.detach())).sum(-1)
-            totals += sums.cpu()
-        reconstruction, kl = (totals / data.n_rows).double().numpy()
+            totals += torch.stack((terms.reconstruction.detach(), terms.kl.detach())).sum(-1)
+        reconstruction, kl = (totals / data.n_rows).cpu().numpy()
         _refuse_divergence(model, reconstruction - kl, epoch)
         scores = [] if sources is None else list(_scores(model, data, sources, epoch))
         rows.append([reconstruction - kl, reconstruction, kl, *scores])
@@ -147,9 +146,9 @@ def train(
             f"epoch {epoch + 1} of {schedule.epochs}, ELBO {np.mean(rows[-1][0]):.3f}{shown}"
         )
     line.close()
-    columns = [np.stack(column) for column in zip(*rows, strict=True)]
-    columns += [None] * (5 - len(columns))  # type: ignore[list-item]
-    return History(*columns, seconds=line.elapsed)
+    value, reconstruction, kl, *scores = (np.stack(column) for column in zip(*rows, strict=True))
+    of_means, of_draws = scores if scores else (None, None)
+    return History(value, reconstruction, kl, of_means, of_draws, line.elapsed)
 
 
 class _Batches:
@@ -158,22 +157,10 @@ class _Batches:
     def __init__(
         self, model: LatentVariableModel, x: ArrayLike, u: ArrayLike, batch_size: int
     ) -> None:
-        like = model.decoder.first.bias
-        members = model.n_members
-        array = np.asarray(x)
-        lead: tuple[str | int, ...] = (members,) if array.ndim == 3 else ()
-        array = finite_array("x", array, (*lead, "N", model.n_observed))
-        self.n_rows = array.shape[-2]
-        labels = np.asarray(u)
-        n_segments = model.n_segments or None
-        if labels.ndim == 2 and labels.shape[0] == members:
-            labels = np.stack([segment_labels("u", row, self.n_rows, n_segments) for row in labels])
-        else:
-            labels = segment_labels("u", labels, self.n_rows, n_segments)
+        self.x, self.u = model.check_data(x, u, every_segment=True)
+        self.n_rows = self.x.shape[1]
         self.seeds, self.n_latents, self.batch_size = model.seeds, model.n_latents, batch_size
         self.n_batches = math.ceil(self.n_rows / batch_size)
-        self.x = per_member(torch.as_tensor(array).to(like), 2, members)
-        self.u = per_member(torch.as_tensor(labels, device=like.device), 1, members)
 
     def epoch(self, epoch: int):  # type: ignore[no-untyped-def]
         """Yield (x, u, noise) for each minibatch: (E, B, d), (E, B) and (E, B, n)."""

@@ -1,0 +1,171 @@
+"""The released data to the printed digits; properties of the other presets; refusals."""
+
+import numpy as np
+import pytest
+
+from ivae.data import PRESETS, Mixing, generate, whiten
+
+# Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
+# numbers, first row of the first matrix, first row of scales, first and last observation, standard
+# deviations of x. Five or six decimals were recorded.
+RELEASED = {
+    "n5 seed 1": (
+        (1000, 40, 5, 5, 1, True),
+        [2.0188],
+        [0.377129, -0.450473, -0.487898, 0.567413, -0.810246],
+        [1.542555, 2.300811, 0.500286, 1.255831, 0.86689],
+        [-0.25817, -0.20019, 0.80747, 0.36149, -0.06444],
+        [-1.27551, 0.14209, 0.52118, -0.36312, 0.50245],
+        [1.00764, 0.64274, 0.68461, 0.52652, 0.83807],
+    ),
+    "n5 seed 2": (
+        (1000, 40, 5, 5, 2, True),
+        [6.0676],
+        [-0.29509, 0.160861, -0.642219, 0.550732, 0.11694],
+        [1.589987, 0.564816, 1.874156, 1.588306, 1.55092],
+        [0.05045, -0.85701, 1.25704, -1.44239, -0.14259],
+        [-0.01565, -0.63323, 0.97325, -1.12596, 0.45663],
+        [0.68908, 0.33429, 0.4198, 0.45705, 0.49655],
+    ),
+    "n2 d5": (
+        (1000, 40, 2, 5, 1, True),
+        [1.2225, 4.1043],
+        [0.732175, 0.024267, 0.08147, -0.683001, 0.999898],
+        [1.542555, 2.300811],
+        [-0.15609, -0.68, 0.59942, 0.45492, 0.93042],
+        [0.53263, -0.67122, -0.22941, 1.37237, 0.20342],
+        [0.40916, 0.77226, 0.42777, 0.80731, 0.56757],
+    ),
+    "figure 1": (
+        (1000, 5, 2, 2, 1, False),
+        [1.3894],
+        [0.289523, -0.999569],
+        [1.542555, 2.300811],
+        [0.18844, 0.79205],
+        [1.25365, -0.85924],
+        [0.7786, 0.45973],
+    ),
+    "figure 4": (
+        (4000, 40, 10, 40, 1, True),
+        [2.0325, 52.7666],
+        [-0.338185, -0.523201, 0.327479, -0.279562, -0.011103],
+        [1.542555, 2.300811, 0.500286, 1.255831, 0.86689],
+        [0.79273, -0.06202, 0.57179, 0.78308, -0.0432],
+        [-0.25604, -0.28953, -0.69708, -1.06586, 0.17408],
+        [0.79755, 0.54882, 0.63193, 0.69721, 0.59988],
+    ),
+}
+
+
+@pytest.mark.parametrize("row", RELEASED.values(), ids=list(RELEASED))
+def test_released_data_are_the_published_codes(row):
+    (per_segment, m, n, d, seed, centred), conditions, matrix, scale, first, last, spread = row
+    made = generate("released", seed, n, d, m, per_segment, centred)
+    got_conditions = list(dict.fromkeys(made.mixing.condition_numbers))
+    np.testing.assert_allclose(got_conditions, conditions, atol=6e-5)
+    np.testing.assert_allclose(made.mixing.matrices[0][0, :5], matrix, atol=6e-7)
+    np.testing.assert_allclose(np.sqrt(made.variance[0, :5]), scale, atol=6e-7)
+    np.testing.assert_allclose(made.x[0, :5], first, atol=6e-6)
+    np.testing.assert_allclose(made.x[-1, :5], last, atol=6e-6)
+    np.testing.assert_allclose(made.x.std(0)[:5], spread, atol=6e-6)
+    assert made.noise_variance == 0
+    if not centred:
+        np.testing.assert_allclose(made.mean[0], [-0.808055, 1.852195], atol=6e-7)
+
+
+def test_released_uses_one_square_matrix():
+    square = generate("released", 3, 4, 4, 2, 3).mixing.matrices
+    assert all(matrix is square[0] for matrix in square)
+    wide = generate("released", 3, 2, 4, 2, 3).mixing.matrices
+    assert wide[0].shape == (2, 4)
+    assert wide[1] is wide[2]
+
+
+def test_paper_draws_variances_noise_and_three_matrices():
+    made = generate("paper", 7, 3, 4, 50, 400)
+    assert made.variance.min() >= 0.5
+    assert made.variance.max() <= 3.0
+    noise = made.x - made.mixing(made.z)
+    assert noise.var() == pytest.approx(0.01, rel=0.02)
+    assert not np.array_equal(made.mixing.matrices[1], made.mixing.matrices[2])
+    by_segment = made.z.reshape(50, 400, 3).var(1)
+    ratio = by_segment / made.variance
+    assert ratio.mean() == pytest.approx(1.0, abs=0.03)
+    # Sampling error of a variance from 400 samples is 7 %; standard deviations would be far off.
+    assert np.abs(np.log(ratio)).max() < 0.4
+
+
+@pytest.mark.parametrize("preset", ["orthogonal", "linear"])
+def test_our_own_presets_have_orthonormal_rows(preset):
+    mixing = generate(preset, 0, 3, 5, 2, 4).mixing
+    assert len(mixing.matrices) == (3 if preset == "orthogonal" else 1)
+    for matrix in mixing.matrices:
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(len(matrix)), atol=1e-12)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_labels_shapes_and_seeds(preset):
+    made = generate(preset, 5, 2, 3, 4, 6, centred=False)
+    np.testing.assert_array_equal(made.u, np.repeat(np.arange(4), 6))
+    assert (made.x.shape, made.z.shape) == ((24, 3), (24, 2))
+    assert (made.n_latents, made.n_observed) == (2, 3)
+    assert (made.n_segments, made.samples_per_segment) == (4, 6)
+    assert made.natural_parameters.shape == (4, 2, 2)
+    assert np.abs(made.mean).max() > 1
+    np.testing.assert_array_equal(made.x, generate(preset, 5, 2, 3, 4, 6, centred=False).x)
+    assert not np.array_equal(made.x, generate(preset, 6, 2, 3, 4, 6, centred=False).x)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_jacobian_is_the_derivative(preset):
+    mixing = generate(preset, 2, 3, 4, 2, 2).mixing
+    mixing = Mixing(tuple(matrix.astype(np.float64) for matrix in mixing.matrices))
+    z = np.random.default_rng(0).standard_normal((6, 3))
+    jacobian = mixing.jacobian(z)
+    for i in range(3):
+        step = 1e-6 * np.eye(3)[i]
+        slope = (mixing(z + step) - mixing(z - step)) / 2e-6
+        np.testing.assert_allclose(jacobian[:, i], slope, atol=1e-8)
+
+
+def test_absorbed_rotation_gives_the_same_observations():
+    mixing = generate("paper", 0, 2, 2, 2, 2).mixing
+    z = np.random.default_rng(1).standard_normal((50, 2))
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    np.testing.assert_allclose(mixing.absorb(turn)(z @ turn.T), mixing(z), atol=1e-12)
+    assert np.abs(mixing.absorb(turn)(z) - mixing(z)).max() > 0.1
+    with pytest.raises(ValueError, match="rotation must be orthogonal"):
+        mixing.absorb([[1.0, 1.0], [0.0, 1.0]])
+
+
+def test_whitened_data_are_white():
+    x = np.random.default_rng(2).standard_normal((500, 4)) @ np.diag([1.0, 10.0, 0.1, 3.0]) + 5
+    white = whiten(x)
+    np.testing.assert_allclose(white.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(white.T @ white / 500, np.eye(4), atol=1e-10)
+
+
+def test_whiten_refuses_a_direction_without_variance():
+    x = np.random.default_rng(3).standard_normal((50, 2))
+    with pytest.raises(ValueError, match="x must vary in every direction"):
+        whiten(np.column_stack((x, x[:, 0] - x[:, 1])))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("papers", 1), "preset must be one of paper, released, orthogonal, linear; got 'papers'"),
+        (("paper", -1), "seed must be a whole number >= 0; got -1"),
+        (("paper", 1.5), "seed must be a whole number >= 0; got 1.5"),
+        (("released", 2**32), "seed must be below"),
+        (("paper", 1, 6, 5), "n_latents must be at most n_observed = 5.*got 6"),
+        (("paper", 1, 0, 5), "n_latents must be a whole number >= 1; got 0"),
+        (("paper", 1, 2, 2.0), "n_observed must be a whole number >= 1; got 2.0"),
+        (("paper", 1, 2, 2, 0), "n_segments must be a whole number >= 1; got 0"),
+        (("paper", 1, 2, 2, 3, 0), "samples_per_segment must be a whole number >= 1; got 0"),
+        (("paper", 1, True), "n_latents must be a whole number >= 1; got True"),
+    ],
+)
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        generate(*arguments)

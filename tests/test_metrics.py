@@ -1,0 +1,149 @@
+"""MCC: its invariances, an independent computation, its floor; a calibrated test."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ivae import metrics
+
+kinds = pytest.mark.parametrize("kind", ["pearson", "spearman"])
+
+
+def pair(seed, n=4, rows=60):
+    rng = np.random.default_rng(seed)
+    z = rng.laplace(size=(rows, n))
+    return z, z + rng.standard_normal((rows, n)) @ rng.standard_normal((n, n))
+
+
+@kinds
+@given(seed=st.integers(0, 10_000))
+def test_mcc_ignores_permutation_sign_scale_and_offset(kind, seed):
+    z, estimate = pair(seed)
+    rng = np.random.default_rng(seed + 1)
+    scale = rng.choice([-1.0, 1.0], 4) * np.exp(rng.uniform(-3, 3, 4))
+    changed = (estimate * scale + rng.uniform(-5, 5, 4))[:, rng.permutation(4)]
+    assert metrics.mcc(z, changed, kind) == pytest.approx(metrics.mcc(z, estimate, kind))
+
+
+@kinds
+@given(seed=st.integers(0, 10_000))
+def test_mcc_equals_the_best_of_all_permutations(kind, seed):
+    z, estimate = pair(seed)
+    correlate = stats.pearsonr if kind == "pearson" else stats.spearmanr
+    table = [[abs(correlate(a, b).statistic) for b in estimate.T] for a in z.T]
+    orders = itertools.permutations(range(4))
+    best = max(np.mean([table[i][j] for i, j in enumerate(order)]) for order in orders)
+    assert metrics.mcc(z, estimate, kind) == pytest.approx(best)
+
+
+def test_mcc_is_one_for_the_sources_and_counts_a_rotation():
+    z = np.random.default_rng(0).standard_normal((20_000, 2))
+    assert metrics.mcc(z, z) == pytest.approx(1.0)
+    turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    assert metrics.mcc(z, z @ turn) == pytest.approx(np.sqrt(0.5), abs=0.01)
+
+
+def test_spearman_ignores_a_monotone_warp_and_pearson_does_not():
+    z = np.random.default_rng(1).standard_normal((500, 3))
+    assert metrics.mcc(z, np.exp(3 * z), "spearman") == pytest.approx(1.0)
+    assert metrics.mcc(z, np.exp(3 * z), "pearson") < 0.7
+
+
+def test_a_column_that_does_not_vary_correlates_with_nothing():
+    z, estimate = pair(2)
+    estimate[:, 1] = 0.1
+    assert (metrics.correlation_matrix(z, estimate)[:, 1] == 0).all()
+    assert metrics.mcc(z, np.full((60, 4), 3.3)) == 0
+
+
+def test_matching_reports_columns_and_signs():
+    z, _ = pair(3)
+    matching = metrics.match(z, -z[:, [2, 0, 3, 1]])
+    np.testing.assert_array_equal(matching.columns, [1, 3, 0, 2])
+    np.testing.assert_allclose(matching.correlations, -1)
+
+
+def test_alignment_undoes_permutation_sign_scale_and_offset():
+    z, _ = pair(4)
+    estimate = z[:, [3, 1, 0, 2]] * [-2.0, 0.1, 5.0, -1.0] + [1.0, 2.0, 3.0, 4.0]
+    line = metrics.alignment(z, estimate)
+    np.testing.assert_allclose(line.apply(estimate), z)
+    np.testing.assert_allclose(line.scale(estimate.std(0)), z.std(0))
+
+
+def test_agreement_is_symmetric_and_ends_with_the_truth():
+    z, first = pair(5)
+    _, second = pair(6)
+    matrix = metrics.agreement(np.stack((first, second)), z)
+    np.testing.assert_array_equal(matrix, matrix.T)
+    assert matrix[0, 1] == pytest.approx(metrics.mcc(first, second))
+    assert matrix[2, 1] == pytest.approx(metrics.mcc(z, second))
+
+
+def test_rotation_floor_of_two_sources_is_known():
+    """corr = |cos a| or |sin a|, whichever is larger; its mean over a is 2 sqrt(2) / pi."""
+    z = np.random.default_rng(7).standard_normal((50, 2))
+    z = (z - z.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(z.T, bias=True))).T
+    floor = metrics.rotation_floor(z, 4000, seed=1)
+    assert floor.mean() == pytest.approx(2 * np.sqrt(2) / np.pi, abs=5 * floor.std() / 4000**0.5)
+
+
+def test_rotation_floor_is_the_mcc_of_rotated_sources():
+    z, _ = pair(8)
+    z = z / z.std(0)
+    floor = metrics.rotation_floor(z, 5, seed=2)
+    rotations = metrics.random_rotations(4, 5, seed=2)
+    expected = [metrics.mcc(z, z @ rotation) for rotation in rotations]
+    np.testing.assert_allclose(floor, expected)
+
+
+def test_energy_distance_is_szekely_and_rizzos():
+    rng = np.random.default_rng(9)
+    x, y = rng.standard_normal((7, 2)), rng.standard_normal((5, 2)) + 1
+
+    def mean_distance(a, b):
+        return np.mean([np.linalg.norm(p - q) for p in a for q in b])
+
+    expected = 2 * mean_distance(x, y) - mean_distance(x, x) - mean_distance(y, y)
+    assert metrics.energy_test(x, y).distance == pytest.approx(expected)
+
+
+def test_energy_test_is_calibrated_and_has_power():
+    rng = np.random.default_rng(10)
+    same = [
+        metrics.energy_test(*rng.standard_normal((2, 40, 2)), n_permutations=99).p_value
+        for _ in range(200)
+    ]
+    # 5 % of 200 is 10; more than 22 has a probability of 2e-4.
+    assert np.sum(np.array(same) <= 0.05) <= 22
+    assert np.mean(same) == pytest.approx(0.5, abs=0.1)
+    shifted = metrics.energy_test(rng.standard_normal((200, 2)), rng.standard_normal((200, 2)) + 1)
+    assert shifted.p_value == pytest.approx(1 / 501)
+
+
+@pytest.mark.parametrize(
+    ("z", "estimate", "message"),
+    [
+        (np.ones((5, 2)), np.ones((4, 2)), "same number of rows.*got 5 and 4"),
+        (np.ones((1, 2)), np.ones((1, 2)), "at least 2; got 1 and 1"),
+        (np.ones((5, 3)), np.ones((5, 2)), r"as many columns as z has \(3\); got 2"),
+        (np.ones(5), np.ones((5, 2)), r"z must have shape \(N, n\); got \(5,\)"),
+        (np.full((5, 2), np.nan), np.ones((5, 2)), r"z has 10 NaN or infinite values"),
+        (np.ones((5, 2)), [["a", "b"]], "estimate must be an array of real numbers"),
+        (np.ones((0, 2)), np.ones((0, 2)), r"z must have shape \(N, n\); got \(0, 2\)"),
+    ],
+)
+def test_bad_input_is_named(z, estimate, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.mcc(z, estimate)
+
+
+def test_unknown_kind_and_single_source_are_refused():
+    with pytest.raises(ValueError, match="kind must be one of pearson, spearman; got 'kendall'"):
+        metrics.mcc(np.ones((5, 2)), np.ones((5, 2)), "kendall")
+    with pytest.raises(ValueError, match="z must have at least 2 columns to rotate; got 1"):
+        metrics.rotation_floor(np.ones((5, 1)))

@@ -1,0 +1,30 @@
+"""The progress line is one line on a terminal and nothing in a file."""
+
+import os
+import pty
+import subprocess
+import sys
+
+CODE = """
+from ivae.progress import ProgressLine
+line = ProgressLine("run")
+line.report("one")
+line.report("two")
+line.close()
+"""
+
+
+def test_nothing_is_written_to_a_pipe():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_a_terminal_sees_one_line_rewritten():
+    parent, child = pty.openpty()
+    subprocess.run([sys.executable, "-c", CODE], stderr=child, check=True)
+    os.close(child)
+    written = os.read(parent, 10_000).decode()
+    os.close(parent)
+    assert written.count("\n") == 1
+    assert written.count("\r\x1b[2K") == 2
+    assert "run: two, 0 s" in written

@@ -1,0 +1,98 @@
+"""L, its rank and conditioning, on models whose answer is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivae import theory
+
+
+def table(seed, m, n, k):
+    return np.random.default_rng(seed).standard_normal((m, n, k))
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000), m=st.integers(2, 14), n=st.integers(1, 5), k=st.integers(1, 2))
+def test_random_tables_have_full_rank_from_nk_plus_1_points_on(seed, m, n, k):
+    report = theory.l_report(table(seed, m, n, k))
+    assert report.rank == min(m - 1, n * k)
+    assert report.holds == (m >= theory.points_needed(n, k))
+
+
+def test_l_is_eq_13():
+    lam = table(0, 5, 2, 2)
+    report = theory.l_report(lam, [3, 0, 4, 1, 2])
+    for column, point in enumerate([0, 4, 1, 2]):
+        for i in range(2):
+            for j in range(2):
+                expected = lam[point, i, j] - lam[3, i, j]
+                assert report.matrix[2 * i + j, column] == expected
+    assert report.condition_number == pytest.approx(np.linalg.cond(report.matrix))
+    smallest = np.linalg.svd(report.matrix, compute_uv=False)[-1]
+    assert report.smallest_singular_value == pytest.approx(smallest)
+
+
+def test_rank_does_not_depend_on_the_choice_of_u0():
+    lam = table(1, 9, 2, 2)
+    for first in range(9):
+        order = [first, *(i for i in range(9) if i != first)]
+        assert theory.l_report(lam, order).rank == 4
+
+
+def test_a_common_factor_is_not_covered_however_many_segments():
+    rng = np.random.default_rng(2)
+    lam = np.outer(rng.uniform(1, 2, 200), rng.uniform(1, 2, 5))[:, :, None]
+    report = theory.l_report(lam)
+    assert (report.rank, report.holds) == (1, False)
+    assert report.condition_number == np.inf
+    assert str(report).startswith("(iii) fails: rank 1 of 5 from 200 points")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_of_the_table_is_not_taken_for_rank(dtype):
+    rng = np.random.default_rng(3)
+    lam = (rng.uniform(1, 2, (40, 1)) @ rng.uniform(1, 2, (1, 5)) + 3)[:, :, None].astype(dtype)
+    assert theory.l_report(lam).rank == 1
+
+
+def test_constant_parameters_have_rank_zero():
+    report = theory.l_report(np.ones((6, 2, 1)))
+    assert (report.rank, report.smallest_singular_value) == (0, pytest.approx(0))
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 4), k=st.integers(1, 2))
+def test_best_points_are_distinct_cover_and_beat_the_typical_choice(seed, n, k):
+    lam = table(seed, 30, n, k)
+    needed = theory.points_needed(n, k)
+    points = theory.best_points(lam)
+    assert len(set(points.tolist())) == needed
+    best = abs(np.linalg.det(theory.l_report(lam, points).matrix))
+    rng = np.random.default_rng(seed)
+    others = [
+        abs(np.linalg.det(theory.l_report(lam, rng.permutation(30)[:needed]).matrix))
+        for _ in range(50)
+    ]
+    assert best > np.median(others)
+
+
+@pytest.mark.parametrize(
+    ("lam", "points", "message"),
+    [
+        (np.ones((4, 2)), None, r"lam must have shape \(M, n, k\); got \(4, 2\)"),
+        (np.full((4, 2, 1), np.inf), None, "lam has 8 NaN or infinite values"),
+        (np.ones((4, 2, 1)), [0, 0, 1], "points must be at least 2 distinct segments from 0 to 3"),
+        (np.ones((4, 2, 1)), [0, 4], r"distinct segments from 0 to 3; got \[0, 4\]"),
+        (np.ones((4, 2, 1)), [2], "at least 2 distinct segments"),
+        (np.ones((4, 2, 1)), [0.0, 1.0], "at least 2 distinct segments"),
+    ],
+)
+def test_bad_input_is_named(lam, points, message):
+    with pytest.raises(ValueError, match=message):
+        theory.l_report(lam, points)
+
+
+def test_best_points_refuse_too_few_segments():
+    with pytest.raises(ValueError, match=r"at least n k \+ 1 = 5 segments to choose from; got 4"):
+        theory.best_points(table(0, 4, 2, 2))
