@@ -1,0 +1,161 @@
+"""The rendered pages show the numbers of the run's records; the build reports failures."""
+
+import html
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from ivae import results
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+GLUED = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]+))?`")
+
+spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
+build = importlib.util.module_from_spec(spec)
+sys.modules["build"] = build
+spec.loader.exec_module(build)
+
+
+def prose(chapter):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def rendered(page):
+    return (HTML / f"{page}.html").read_text(encoding="utf-8")
+
+
+def pasted(page):
+    """The texts of all glued numbers on a page, in order."""
+    found = re.findall(r'<span class="pasted-text">(.*?)</span>', rendered(page), re.DOTALL)
+    return [html.unescape(re.sub(r"<[^>]+>", "", text)) for text in found]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_number_on_the_page_is_the_records(chapter):
+    values = results.load(ROOT / "_build" / "records" / f"{chapter}.json").values
+    roles = GLUED.findall(prose(chapter))
+    expected = [format(values[name], code) for name, code in roles]
+    assert expected
+    assert sorted(pasted(f"notebooks/{chapter}")) == sorted(expected)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_has_a_caption_and_an_alternative_text(chapter):
+    directives = re.findall(r"```\{glue:figure\} (\w+)\n(.*?)```", prose(chapter), re.DOTALL)
+    assert directives
+    for name, body in directives:
+        assert re.search(r"^:alt: .{40,}$", body, re.MULTILINE), name
+        caption = re.sub(r"^:\w+:.*$", "", body, flags=re.MULTILINE).strip()
+        assert len(caption) > 20, name
+    figures = re.findall(r"<figure.*?</figure>", rendered(f"notebooks/{chapter}"), re.DOTALL)
+    assert len([figure for figure in figures if "<figcaption" in figure]) == len(directives)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_nothing_of_this_machine_is_on_the_page(chapter):
+    page = rendered(f"notebooks/{chapter}")
+    assert str(ROOT) not in page
+    assert "PosixPath" not in page
+    assert "Traceback" not in page
+    assert "Warning" not in page
+
+
+def test_every_page_says_how_it_was_made():
+    for chapter in CHAPTERS:
+        record = results.load(ROOT / "_build" / "records" / f"{chapter}.json")
+        page = rendered(f"notebooks/{chapter}")
+        assert f"in {record.settings['mode']} mode" in page
+        assert f"seed {record.settings['seed']}" in page
+    table = rendered("book/reproduce")
+    for chapter in CHAPTERS:
+        assert f'href="../notebooks/{chapter}.html"' in table
+    assert build.TABLE_MARK not in table
+    assert "torch 2." in table
+
+
+def notebook(*sources):
+    """A notebook with a parameters cell and the given code cells."""
+    cells = [nbformat.v4.new_code_cell('mode = "fast"\nseed = 1')]
+    cells[0].metadata["tags"] = ["parameters"]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    return made
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Point the build at an empty folder."""
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "EXECUTED", tmp_path / "_build" / "executed")
+    monkeypatch.setattr(build, "RECORDS", tmp_path / "_build" / "records")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_shown_and_partial_output_kept(elsewhere, capsys):
+    good, bad = elsewhere / "01_good.ipynb", elsewhere / "02_bad.ipynb"
+    nbformat.write(notebook("print('fine')"), good)
+    nbformat.write(notebook("print('reached')", "value = 1 / 0", "print('never')"), bad)
+    assert not build.execute([good, bad], "fast", 1)
+    printed = capsys.readouterr()
+    assert "01_good: done" in printed.out
+    assert "02_bad: FAILED" in printed.out
+    assert "value = 1 / 0" in printed.err
+    assert "ZeroDivisionError" in printed.err
+    partial = (elsewhere / "_build" / "executed" / "02_bad.ipynb").read_text()
+    assert "reached" in partial
+    executed = nbformat.reads(partial, as_version=4)
+    assert not any("never" in str(cell.get("outputs")) for cell in executed.cells)
+
+
+@pytest.mark.slow
+def test_parameters_reach_the_notebook(elsewhere):
+    chapter = elsewhere / "01_echo.ipynb"
+    nbformat.write(notebook("print(mode, seed)"), chapter)
+    assert build.execute([chapter], "full", 7)
+    executed = (elsewhere / "_build" / "executed" / "01_echo.ipynb").read_text()
+    assert "full 7" in executed
+
+
+@pytest.mark.slow
+def test_a_broken_page_fails_the_rendering(elsewhere, monkeypatch, capsys):
+    monkeypatch.setattr(build, "BUILD", elsewhere / "_build")
+    monkeypatch.setattr(build, "STAGE", elsewhere / "_build" / "stage")
+    build.STAGE.mkdir(parents=True)
+    (build.STAGE / "_config.yml").write_text("title: broken\n")
+    (build.STAGE / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (build.STAGE / "index.md").write_text("# A page\n\n{doc}`no_such_page`\n")
+    assert build.render() == 1
+    assert "no_such_page" in capsys.readouterr().err
+
+
+def test_an_unknown_chapter_is_refused():
+    with pytest.raises(SystemExit, match="no chapter starts with '77'"):
+        build._chosen([ROOT / "notebooks" / "01_unidentifiability.ipynb"], ["77"])
+
+
+@pytest.mark.slow
+def test_plain_jupyter_book_builds_too(tmp_path):
+    """The sources alone, executed by Jupyter Book itself, cut to the chapters that are quick."""
+    for name in ("book", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    slow = r"^ +- file: notebooks/0[145]_\w+\n"
+    (tmp_path / "_toc.yml").write_text(re.sub(slow, "", toc, flags=re.MULTILINE), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "_build" / "html" / "notebooks" / "03_conditions.html").read_text()
+    assert "<figcaption" in page
+    assert 'class="pasted-text"' in page

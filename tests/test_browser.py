@@ -1,0 +1,80 @@
+"""Every page of the rendered book in a real browser, from the file system, at two widths."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.ensure_chromium import find
+
+HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
+PAGES = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts
+)
+WITH_MATHS = [f"notebooks/{path.stem}.html" for path in (HTML / "notebooks").glob("*.html")]
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find()
+    assert path, "no browser: run `make test`, which installs one, or set CHROMIUM"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=SWITCHES)
+        yield running
+        running.close()
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desktop", "phone"], scope="module")
+def context(browser, request):
+    width, scheme = request.param
+    made = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    yield made
+    made.close()
+
+
+def test_the_book_was_rendered():
+    assert "index.html" in PAGES, "no rendered book: run `make book`"
+    assert len(WITH_MATHS) == 5
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(context, name):
+    page = context.new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: r.url.startswith(("file:", "data:")) or outside.append(r.url))
+    page.on("console", lambda m: m.type in ("error", "warning") and errors.append(m.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((HTML / name).as_uri())
+    page.wait_for_load_state("networkidle")
+    if name in WITH_MATHS:
+        page.wait_for_selector("mjx-container", state="attached")
+    # Wait for all of it: MathJax resolves its promise when the page is typeset.
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    counts = page.evaluate(
+        """() => ({
+            noAlt: [...document.images].filter(i => !i.alt.trim()).map(i => i.src),
+            broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
+            rawMaths: [...document.querySelectorAll('.math')]
+                .filter(e => !e.querySelector('mjx-container')).map(e => e.textContent),
+            mathErrors: document.querySelectorAll('[data-mjx-error], mjx-merror').length,
+            sideways: document.documentElement.scrollWidth - window.innerWidth,
+        })"""
+    )
+    page.close()
+    assert outside == []
+    assert errors == []
+    empty = {"noAlt": [], "broken": [], "rawMaths": [], "mathErrors": 0}
+    assert {key: counts[key] for key in empty} == empty
+    assert counts["sideways"] <= 0
+
+
+def test_search_finds_a_word_from_a_chapter(context):
+    page = context.new_page()
+    page.goto((HTML / "search.html").as_uri() + "?q=pivoting")
+    page.wait_for_selector("#search-results li a")
+    links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+    page.close()
+    assert any("03_conditions" in link for link in links)
