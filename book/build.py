@@ -15,13 +15,15 @@ import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+
+from ivae.progress import ProgressLine
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -58,20 +60,22 @@ def execute(chapters: list[Path], mode: str, seed: int) -> bool:
     """Execute chapters into _build/executed, one for each core at a time; True if all succeeded."""
     EXECUTED.mkdir(parents=True, exist_ok=True)
     workers = max(1, min(os.cpu_count() or 1, len(chapters)))
-    started = time.monotonic()
     finished: list[Outcome] = []
-    print(f"executing {len(chapters)} chapters in {mode} mode, {workers} at a time", flush=True)
+    line = ProgressLine(f"{mode} mode, {workers} chapters at a time")
+    line.announce(f"executing {len(chapters)} chapters in {line.label}")
     with ThreadPoolExecutor(workers) as pool:
         waiting = {pool.submit(_execute_one, chapter, mode, seed, workers) for chapter in chapters}
-        for future in as_completed(waiting):
-            outcome = future.result()
-            finished.append(outcome)
-            state = "done" if outcome.succeeded else "FAILED"
-            print(
-                f"[{len(finished)}/{len(chapters)}, {time.monotonic() - started:4.0f} s] "
-                f"{outcome.chapter.stem}: {state} in {outcome.seconds:.0f} s",
-                flush=True,
-            )
+        while waiting:
+            done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+            for outcome in (future.result() for future in done):
+                finished.append(outcome)
+                state = "done" if outcome.succeeded else "FAILED"
+                line.announce(
+                    f"[{len(finished)} of {len(chapters)}, {line.elapsed:.0f} s] "
+                    f"{outcome.chapter.stem}: {state} in {outcome.seconds:.0f} s"
+                )
+            line.report(f"{len(finished)} of {len(chapters)} done")
+    line.close()
     for outcome in finished:
         if not outcome.succeeded:
             print(_failure(outcome.chapter), file=sys.stderr, flush=True)

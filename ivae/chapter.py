@@ -43,7 +43,6 @@ class Chapter:
         self._started = time.monotonic()
         self._settings: dict[str, Any] = {"mode": mode, "seed": seed}
         self._values: dict[str, Any] = {}
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
         plots.use_style()
 
     def choose(self, name: str, *, fast: T, full: T) -> T:
@@ -60,11 +59,6 @@ class Chapter:
             raise ValueError(f"{name} must be one number; got {value!r}.")
         self._once(name, plain)
         self._show(name, plain)
-
-    def text(self, name: str, value: str) -> None:
-        """Keep one word or sentence for the prose and the record."""
-        self._once(name, value)
-        self._show(name, value)
 
     def series(self, name: str, values: Any) -> None:
         """Keep a list or array in the record alone."""

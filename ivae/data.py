@@ -8,7 +8,7 @@ out of the mixing and nothing else: ``orthogonal`` and ``linear``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -132,6 +132,11 @@ class NonstationaryData:
         return family_named("gaussian" if bool(np.any(self.mean)) else "gaussian-scale")
 
     @property
+    def expected_sources(self) -> Array:
+        """Mean of each sample's segment, (N, n): the best guess of z from the label alone."""
+        return np.asarray(self.mean[self.u])
+
+    @property
     def natural_parameters(self) -> NDArray[np.float64]:
         """The true lambda(u), shape (M, n, k)."""
         lam = self.family.natural_parameters(
@@ -193,6 +198,24 @@ def generate(
         )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
+
+
+def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:
+    """Return x (E, N, d), u (E, N) and z (E, N, n) of datasets of equal size, one per member.
+
+    Raises
+    ------
+    ValueError
+        When there is no dataset, or their sizes differ.
+    """
+    sizes = {(dataset.x.shape, dataset.z.shape) for dataset in datasets}
+    if len(sizes) != 1:
+        raise ValueError(
+            "datasets must be at least one and of equal size; got x and z of shapes "
+            f"{sorted(sizes)}."
+        )
+    x, u, z = (np.stack([getattr(one, name) for one in datasets]) for name in ("x", "u", "z"))
+    return x, u, z
 
 
 def whiten(x: ArrayLike) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ivae.checks import finite_array, positive_number, whole_number
-from ivae.data import Mixing
+from ivae.data import Mixing, NonstationaryData
 
 Array = NDArray[np.floating[Any]]
 
@@ -28,12 +28,19 @@ def log_density_of_mixture(mixing: Mixing, z: ArrayLike) -> Array:
 
     By change of variables (n = d): log p(x) = log N(z; 0, I) - log |det J_f(z)|.
     """
-    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
-    if n != d:
-        raise ValueError(f"mixing must have as many outputs as inputs; got n = {n} and d = {d}.")
-    rows = finite_array("z", z, ("N", n), np.float64)
-    _, log_volume = np.linalg.slogdet(mixing.jacobian(rows))
-    return np.asarray(standard_normal_log_density(rows) - log_volume)
+    return standard_normal_log_density(z) - _log_volume(mixing, z)
+
+
+def log_density_given_segment(dataset: NonstationaryData) -> Array:
+    """Return the true log p(x|u) of every sample, (N,), as it is without noise (n = d).
+
+    By change of variables: log p(x|u) = log p(z|u) - log |det J_f(z)|.
+    """
+    z = dataset.z.astype(np.float64)
+    variance = dataset.variance[dataset.u]
+    squares = (z - dataset.expected_sources) ** 2 / variance
+    log_prior = -0.5 * (squares + np.log(2 * math.pi * variance)).sum(1)
+    return np.asarray(log_prior - _log_volume(dataset.mixing, z))
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,7 @@ def grid_posterior(
     """Integrate p(x|z) N(z; 0, I) over two latents on a square grid (Eq. 2).
 
     The integrand is smooth and dies out well inside the grid, so the trapezoidal rule converges
-    faster than any power of the spacing: the result is exact to rounding once the spacing resolves
-    the noise.
+    faster than any power of the spacing, once the spacing resolves the noise.
 
     Parameters
     ----------
@@ -98,24 +104,32 @@ def grid_posterior(
     return GridPosterior(axis, log_evidence, density)
 
 
+def _log_volume(mixing: Mixing, z: ArrayLike) -> Array:
+    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
+    if n != d:
+        raise ValueError(f"mixing must have as many outputs as inputs; got n = {n} and d = {d}.")
+    rows = finite_array("z", z, ("N", n), np.float64)
+    return np.asarray(np.linalg.slogdet(mixing.jacobian(rows)).logabsdet)
+
+
 def mean_field_gap(
     jacobian: ArrayLike, decoder_variance: float, rotation: ArrayLike | None = None
 ) -> float:
     """Return what a diagonal posterior costs, in nats for one sample, with the decoder linearised.
 
-    Around z the posterior under a standard normal prior has the precision P = I + J J' / sigma^2.
-    The best Gaussian with independent coordinates misses it by KL = (sum log P_ii - log det P) / 2
-    (the reverse divergence; Turner and Sahani 2011). Rotating the latents turns P into M P M',
-    which leaves p(x) as it is and changes this gap.
+    Around z the posterior under a standard normal prior is then Gaussian with the precision
+    P = I + J J' / sigma^2. Among Gaussians q with a diagonal covariance KL(q || p(z|x)), the ELBO's
+    own gap in Eq. (25), is least for variances 1 / P_ii, and is (sum log P_ii - log det P) / 2.
+    Rotating the latents turns P into R P R', which leaves p(x) as it is and changes this gap.
 
     Parameters
     ----------
     jacobian
-        Decoder Jacobians J at many points, (B, n, d).
+        Decoder Jacobians J at many points, (B, n, d): entry (i, j) is df_j / dz_i.
     decoder_variance
         sigma^2.
     rotation
-        Orthogonal M, (n, n); none where left out.
+        Orthogonal R, (n, n); none where left out.
     """
     slopes = finite_array("jacobian", jacobian, ("B", "n", "d"), np.float64)
     variance = positive_number("decoder_variance", decoder_variance)

@@ -125,7 +125,8 @@ class Alignment:
 def alignment(z: ArrayLike, estimate: ArrayLike) -> Alignment:
     """Fit the alignment of estimates (N, n') with sources (N, n): a line for each matched pair.
 
-    This undoes the indeterminacies that the paper names under Figure 1, and no other. Deviations
+    This undoes permutation, sign and scale, which the paper names under Figure 1, and the mean (the
+    constant c of Eq. 12), and nothing else. Deviations
     are matched, not regressed: a least-squares slope would shrink an estimate by its correlation.
     Arguments and errors are those of :func:`match`.
     """
@@ -158,6 +159,13 @@ def agreement(estimates: ArrayLike, z: ArrayLike) -> Array:
     return matrix
 
 
+def between_runs(matrix: ArrayLike) -> Array:
+    """Return the entries of :func:`agreement` that compare two runs, each pair once."""
+    square = finite_array("matrix", matrix, ("E+1", "E+1"))
+    runs = square[:-1, :-1]
+    return np.asarray(runs[np.tril_indices(len(runs), -1)])
+
+
 def random_rotations(n: int, size: int, seed: int = 0) -> Array:
     """Return orthogonal matrices drawn uniformly (Haar measure), (size, n, n), for n >= 2."""
     whole_number("n", n, at_least=2)
@@ -168,8 +176,9 @@ def random_rotations(n: int, size: int, seed: int = 0) -> Array:
 def rotation_floor(z: ArrayLike, n_rotations: int = 100, seed: int = 0) -> Array:
     """Return the MCC of the sources with random rotations of themselves, (n_rotations,).
 
-    An estimate that found the right space but not the right axes scores this: the floor to draw
-    under an MCC. Sources are scaled to unit variance first, as a rotation-blind method sees them.
+    Someone who knows the sources but not their axes scores this: the typical score to draw under an
+    MCC. It is no lower bound; a nonlinear mixture can score less. Sources are scaled to unit
+    variance first.
 
     Raises
     ------
@@ -200,8 +209,8 @@ class EnergyTest:
 def energy_test(x: ArrayLike, y: ArrayLike, n_permutations: int = 500, seed: int = 0) -> EnergyTest:
     """Test whether two samples come from one distribution, by energy distance and permutations.
 
-    The distance (Szekely and Rizzo 2004) is zero only for equal distributions, so with enough
-    data the test sees any difference. Memory grows with the square of the pooled sample.
+    The population distance (Szekely and Rizzo 2004) is zero only for equal distributions, so with
+    enough data the test sees any difference. Memory grows with the square of the pooled sample.
 
     Parameters
     ----------

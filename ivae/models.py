@@ -236,7 +236,7 @@ def ivae(
     network
         Shape of decoder, encoders and prior networks.
     decoder_variance
-        sigma^2 of Eq. (6); the paper fixes it at .01.
+        sigma^2 of the Gaussian noise in Eq. (6); Section 5 fixes it at .01.
 
     Raises
     ------

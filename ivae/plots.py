@@ -215,6 +215,7 @@ def against_segments(
         axis.plot(segments[finite], middle, "o-", ms=3.5, color=colour, label=name)
         axis.fill_between(segments[finite], low, high, color=colour, alpha=0.2, linewidth=0)
         axis.axvline(needed[name], color=colour, ls=":", lw=1.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.annotate(
             f"$nk+1={needed[name]}$",
             (needed[name], 0.0),
@@ -280,17 +281,31 @@ def correlations(matrices: Mapping[str, Array]) -> Figure:
     return figure
 
 
-def mcc_by_dataset(groups: Mapping[str, Array], floors: Mapping[str, Array]) -> Figure:
-    """Draw one dot per run, one column per dataset, over the dataset's rotation floor."""
-    figure, (axis,) = panels(1, 2.8)
+def mcc_by_dataset(
+    groups: Mapping[str, Array],
+    floors: Mapping[str, Array],
+    baselines: Mapping[str, Sequence[float]],
+) -> Figure:
+    """Draw one dot per run, one column per dataset, over the dataset's rotation floor.
+
+    ``groups`` and ``floors`` map datasets to the MCCs of runs and of random rotations;
+    ``baselines`` maps names to one MCC per dataset, drawn as open marks.
+    """
+    figure, (axis,) = panels(1, 3.0)
     for column, (name, values) in enumerate(groups.items()):
         low, middle, high = np.quantile(floors[name], (0.05, 0.5, 0.95))
         axis.fill_between([column - 0.3, column + 0.3], low, high, color=GREY, alpha=0.2, lw=0)
         axis.plot([column - 0.3, column + 0.3], [middle, middle], color=GREY, ls="--", lw=1.2)
         offsets = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
-        axis.plot(column + np.asarray(offsets), values, "o", ms=6, color=BLUE, alpha=0.8)
+        label = "runs" if column == 0 else None
+        axis.plot(column + np.asarray(offsets), values, "o", ms=5, color=BLUE, label=label)
+    for (name, scores), shape, colour in zip(
+        baselines.items(), "^s", (ORANGE, GREEN), strict=False
+    ):
+        axis.plot(range(len(scores)), scores, shape, ms=8, mfc="none", color=colour, label=name)
     axis.set_xticks(range(len(groups)), list(groups))
     axis.set(ylabel="MCC", ylim=(None, 1.0))
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -303,7 +318,7 @@ def figure_1(
 
     ``clouds`` maps the titles of panels (a)-(d) to (N, 2) points, ``priors`` further titles to the
     means and deviations of Gaussians, each (M, 2), drawn as ellipses of one and two deviations.
-    The second row shares the axes of panel (a).
+    Panel (a) and the second row, which all show latents, share their axes.
     """
     figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 4.6))
     axes = list(grid.flat)
@@ -319,6 +334,8 @@ def figure_1(
                 width, height = 2 * times * deviation
                 axis.add_patch(Ellipse(tuple(mean), width, height, color=colour, alpha=0.35))
         axis.set_title(title)
-    for axis in axes[3:]:
-        axis.set(xlim=axes[0].get_xlim(), ylim=axes[0].get_ylim())
+    both = np.concatenate([clouds[title] for title in (*clouds,)[:: len(clouds) - 1]])
+    low, high = both.min(0) - 0.5, both.max(0) + 0.5
+    for axis in (axes[0], *axes[3:]):
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     return figure

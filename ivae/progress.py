@@ -33,6 +33,14 @@ class ProgressLine:
         elif self._display is not None:
             self._display.update(_Line(line))
 
+    def announce(self, text: str) -> None:
+        """Write a line that stays, above the progress line; it is printed wherever output goes."""
+        if self._on_terminal:
+            sys.stderr.write(f"\r\x1b[2K{text}\n")
+            sys.stderr.flush()
+        else:
+            print(text, flush=True)
+
     def close(self) -> None:
         """End the line, so that what follows starts on a new one."""
         if self._on_terminal:

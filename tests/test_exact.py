@@ -27,6 +27,16 @@ def test_change_of_variables_integrates_to_one():
     assert 4 * density.mean() == pytest.approx(0.682689**2, rel=0.01)
 
 
+def test_log_density_given_the_segment_matches_a_linear_model():
+    made = data.generate("linear", 0, 2, 2, 3, 4, centred=False)
+    (matrix,) = made.mixing.matrices
+    expected = []
+    for u, z in zip(made.u, made.z, strict=True):
+        covariance = matrix.T @ np.diag(made.variance[u]) @ matrix
+        expected.append(multivariate_normal(made.mean[u] @ matrix, covariance).logpdf(z @ matrix))
+    np.testing.assert_allclose(exact.log_density_given_segment(made), expected)
+
+
 def test_change_of_variables_refuses_n_below_d():
     with pytest.raises(ValueError, match="got n = 2 and d = 3"):
         exact.log_density_of_mixture(data.generate("paper", 0, 2, 3, 2, 2).mixing, np.ones((1, 2)))

@@ -9,14 +9,15 @@ CODE = """
 from ivae.progress import ProgressLine
 line = ProgressLine("run")
 line.report("one")
+line.announce("halfway")
 line.report("two")
 line.close()
 """
 
 
-def test_nothing_is_written_to_a_pipe():
+def test_only_announcements_are_written_to_a_pipe():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (done.stdout, done.stderr) == (b"halfway\n", b"")
 
 
 def test_a_terminal_sees_one_line_rewritten():
@@ -25,6 +26,7 @@ def test_a_terminal_sees_one_line_rewritten():
     os.close(child)
     written = os.read(parent, 10_000).decode()
     os.close(parent)
-    assert written.count("\n") == 1
-    assert written.count("\r\x1b[2K") == 2
+    assert written.count("\n") == 2
+    assert written.count("\r\x1b[2K") == 3
+    assert "\x1b[2Khalfway" in written
     assert "run: two, 0 s" in written

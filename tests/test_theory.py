@@ -15,9 +15,10 @@ def table(seed, m, n, k):
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), m=st.integers(2, 14), n=st.integers(1, 5), k=st.integers(1, 2))
 def test_random_tables_have_full_rank_from_nk_plus_1_points_on(seed, m, n, k):
-    report = theory.l_report(table(seed, m, n, k))
-    assert report.rank == min(m - 1, n * k)
-    assert report.holds == (m >= theory.points_needed(n, k))
+    lam = table(seed, m, n, k)
+    for report in (theory.l_report(lam, np.arange(m)), theory.spread_report(lam)):
+        assert report.rank == min(m - 1, n * k)
+        assert report.holds == (m >= theory.points_needed(n, k))
 
 
 def test_l_is_eq_13():
@@ -43,7 +44,7 @@ def test_rank_does_not_depend_on_the_choice_of_u0():
 def test_a_common_factor_is_not_covered_however_many_segments():
     rng = np.random.default_rng(2)
     lam = np.outer(rng.uniform(1, 2, 200), rng.uniform(1, 2, 5))[:, :, None]
-    report = theory.l_report(lam)
+    report = theory.spread_report(lam)
     assert (report.rank, report.holds) == (1, False)
     assert report.condition_number == np.inf
     assert str(report).startswith("(iii) fails: rank 1 of 5 from 200 points")
@@ -53,11 +54,20 @@ def test_a_common_factor_is_not_covered_however_many_segments():
 def test_rounding_of_the_table_is_not_taken_for_rank(dtype):
     rng = np.random.default_rng(3)
     lam = (rng.uniform(1, 2, (40, 1)) @ rng.uniform(1, 2, (1, 5)) + 3)[:, :, None].astype(dtype)
-    assert theory.l_report(lam).rank == 1
+    assert theory.spread_report(lam).rank == 1
+    assert theory.l_report(lam, np.arange(40)).rank == 1
+
+
+def test_spread_singles_out_no_point_and_does_not_grow_with_copies():
+    lam = table(4, 9, 2, 2)
+    spread = theory.spread_report(lam).singular_values
+    shuffled = lam[np.random.default_rng(5).permutation(9)]
+    np.testing.assert_allclose(theory.spread_report(shuffled).singular_values, spread)
+    np.testing.assert_allclose(theory.spread_report(lam.repeat(3, 0)).singular_values, spread)
 
 
 def test_constant_parameters_have_rank_zero():
-    report = theory.l_report(np.ones((6, 2, 1)))
+    report = theory.spread_report(np.ones((6, 2, 1)))
     assert (report.rank, report.smallest_singular_value) == (0, pytest.approx(0))
 
 
@@ -68,7 +78,12 @@ def test_best_points_are_distinct_cover_and_beat_the_typical_choice(seed, n, k):
     needed = theory.points_needed(n, k)
     points = theory.best_points(lam)
     assert len(set(points.tolist())) == needed
-    best = abs(np.linalg.det(theory.l_report(lam, points).matrix))
+    chosen = theory.l_report(lam, points)
+    for first in range(1, needed):
+        turned = theory.l_report(lam, np.roll(points, first))
+        assert turned.condition_number >= chosen.condition_number * (1 - 1e-9)
+        assert abs(np.linalg.det(turned.matrix)) == pytest.approx(abs(np.linalg.det(chosen.matrix)))
+    best = abs(np.linalg.det(chosen.matrix))
     rng = np.random.default_rng(seed)
     others = [
         abs(np.linalg.det(theory.l_report(lam, rng.permutation(30)[:needed]).matrix))
@@ -80,8 +95,8 @@ def test_best_points_are_distinct_cover_and_beat_the_typical_choice(seed, n, k):
 @pytest.mark.parametrize(
     ("lam", "points", "message"),
     [
-        (np.ones((4, 2)), None, r"lam must have shape \(M, n, k\); got \(4, 2\)"),
-        (np.full((4, 2, 1), np.inf), None, "lam has 8 NaN or infinite values"),
+        (np.ones((4, 2)), [0, 1], r"lam must have shape \(M, n, k\); got \(4, 2\)"),
+        (np.full((4, 2, 1), np.inf), [0, 1], "lam has 8 NaN or infinite values"),
         (np.ones((4, 2, 1)), [0, 0, 1], "points must be at least 2 distinct segments from 0 to 3"),
         (np.ones((4, 2, 1)), [0, 4], r"distinct segments from 0 to 3; got \[0, 4\]"),
         (np.ones((4, 2, 1)), [2], "at least 2 distinct segments"),
