@@ -49,7 +49,7 @@ class Mixing:
     def __call__(self, z: Array) -> Array:
         """Return f(z), shape (N, d), of latents (N, n)."""
         first, *rest = self.matrices
-        a = z @ first
+        a = finite_array("z", z, ("N", first.shape[0])) @ first
         for matrix in rest:
             a = (np.tanh(a) + a / 10) @ matrix
         return np.asarray(a)
@@ -57,8 +57,8 @@ class Mixing:
     def jacobian(self, z: Array) -> Array:
         """Return the Jacobian at each row of z, (N, n, d): entry (i, j) is df_j / dz_i."""
         first, *rest = self.matrices
-        a = z @ first
-        slopes = np.broadcast_to(first, (len(z), *first.shape))
+        a = finite_array("z", z, ("N", first.shape[0])) @ first
+        slopes = np.broadcast_to(first, (len(a), *first.shape))
         for matrix in rest:
             slopes = (slopes * (1.1 - np.tanh(a) ** 2)[:, None, :]) @ matrix
             a = (np.tanh(a) + a / 10) @ matrix

@@ -110,6 +110,7 @@ class LatentVariableModel(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return f(z), shape (E, B, d), of latents (E, B, n)."""
+        self.check_shape("z", z, -1, self.n_latents)
         return torch.as_tensor(self.decoder(z))
 
     def decoder_jacobian(self, z: Tensor) -> Tensor:
@@ -121,6 +122,8 @@ class LatentVariableModel(nn.Module):
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Return mean and log variance of q(z|x, u) for x (E, B, d) and u (E, B)."""
+        self.check_shape("x", x, -1, self.n_observed)
+        self.check_shape("u", u, x.shape[1])
         mean, log_variance = self.encoder(x, u if self.is_conditional else None).unbind(1)
         return Posterior(mean, log_variance)
 
@@ -141,6 +144,16 @@ class LatentVariableModel(nn.Module):
             return table.expand(-1, u.shape[1], -1, -1)
         picked = pick_rows(table.flatten(2), u)
         return picked.reshape(*u.shape, self.n_latents, self.family.k)
+
+    def check_shape(self, name: str, tensor: Tensor, *sizes: int) -> None:
+        """Raise a ValueError that names the tensor unless its shape is (E, *sizes); -1 is any."""
+        shape = (self.n_members, *sizes)
+        fits = tensor.dim() == len(shape) and all(
+            want in (-1, size) for size, want in zip(tensor.shape, shape, strict=True)
+        )
+        if not fits:
+            wanted = str(shape).replace("-1", "B")
+            raise ValueError(f"{name} must have shape {wanted}; got {tuple(tensor.shape)}.")
 
     def check_data(
         self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, *, every_segment: bool = False

@@ -87,15 +87,9 @@ def gaussian_log_density(x: Tensor, mean: Tensor, variance: float) -> Tensor:
 
 
 def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
-    members, rows = model.n_members, x.shape[1] if x.dim() == 3 else -1
-    for name, tensor, shape in (
-        ("x", x, (members, rows, model.n_observed)),
-        ("u", u, (members, rows)),
-        ("noise", noise, (members, rows, model.n_latents)),
-    ):
-        if tuple(tensor.shape) != shape:
-            wanted = str(shape).replace("-1", "B")
-            raise ValueError(f"{name} must have shape {wanted}; got {tuple(tensor.shape)}.")
+    model.check_shape("x", x, -1, model.n_observed)
+    model.check_shape("u", u, x.shape[1])
+    model.check_shape("noise", noise, x.shape[1], model.n_latents)
     if u.dtype != torch.int64:
         raise ValueError(f"u must hold segment labels of dtype int64; got {u.dtype}.")
     # Out of range, a label would pick another member's row. A GPU is not made to wait for the

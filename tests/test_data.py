@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ivae.data import PRESETS, Mixing, generate, whiten
+from ivae.data import PRESETS, Mixing, generate, stack, whiten
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
 # numbers, first row of the first matrix, first row of scales, first and last observation, standard
@@ -138,6 +138,26 @@ def test_absorbed_rotation_gives_the_same_observations():
         mixing.absorb([[1.0, 1.0], [0.0, 1.0]])
 
 
+def test_stacked_datasets_keep_their_order_and_must_agree_in_size():
+    made = [generate("paper", seed, 2, 3, 4, 5) for seed in (1, 2, 1)]
+    x, u, z = stack(made)
+    assert (x.shape, u.shape, z.shape) == ((3, 20, 3), (3, 20), (3, 20, 2))
+    for i, one in enumerate(made):
+        np.testing.assert_array_equal(x[i], one.x)
+        np.testing.assert_array_equal(z[i], one.z)
+    with pytest.raises(ValueError, match="datasets must be at least one and of equal size"):
+        stack([made[0], generate("paper", 1, 2, 3, 4, 6)])
+    with pytest.raises(ValueError, match="datasets must be at least one"):
+        stack([])
+
+
+def test_expected_sources_are_the_means_of_the_segments():
+    made = generate("paper", 3, 2, 2, 4, 2000, centred=False)
+    by_segment = made.z.reshape(4, 2000, 2).mean(1)
+    # A mean of 2,000 samples has a standard error of at most .04.
+    np.testing.assert_allclose(by_segment, made.expected_sources[::2000], atol=0.2)
+
+
 def test_whitened_data_are_white():
     x = np.random.default_rng(2).standard_normal((500, 4)) @ np.diag([1.0, 10.0, 0.1, 3.0]) + 5
     white = whiten(x)
@@ -149,6 +169,13 @@ def test_whiten_refuses_a_direction_without_variance():
     x = np.random.default_rng(3).standard_normal((50, 2))
     with pytest.raises(ValueError, match="x must vary in every direction"):
         whiten(np.column_stack((x, x[:, 0] - x[:, 1])))
+
+
+def test_mixing_refuses_latents_of_another_size():
+    mixing = generate("paper", 1, 2, 3, 2, 2).mixing
+    for call in (mixing, mixing.jacobian):
+        with pytest.raises(ValueError, match=r"z must have shape \(N, 2\); got \(4, 3\)"):
+            call(np.ones((4, 3)))
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_agreement_is_symmetric_and_ends_with_the_truth():
     np.testing.assert_array_equal(matrix, matrix.T)
     assert matrix[0, 1] == pytest.approx(metrics.mcc(first, second))
     assert matrix[2, 1] == pytest.approx(metrics.mcc(z, second))
+    np.testing.assert_array_equal(metrics.between_runs(matrix), [matrix[1, 0]])
 
 
 def test_rotation_floor_of_two_sources_is_known():

@@ -102,6 +102,23 @@ def test_draws_repeat_and_differ_by_number():
 
 
 @pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, x, u: m.decode(x), r"z must have shape \(2, B, 2\); got \(2, 9, 3\)"),
+        (lambda m, x, u: m.encode(x[:1], u), r"x must have shape \(2, B, 3\); got \(1, 9, 3\)"),
+        (lambda m, x, u: m.encode(x, u[:, :5]), r"u must have shape \(2, 9\); got \(2, 5\)"),
+        (lambda m, x, u: m.infer(x[0, :, :2], u[0]), r"x must have shape \(N, 3\); got \(9, 2\)"),
+        (lambda m, x, u: m.infer(x[0], u[0] + 4), "u must hold labels below n_segments = 4"),
+        (lambda m, x, u: m.draw_latents(x * torch.nan, u), "x has 54 NaN or infinite values"),
+    ],
+)
+def test_bad_data_are_named(call, message):
+    x, u, _ = batch()
+    with pytest.raises(ValueError, match=message):
+        call(MODELS["iVAE k=1"]([0, 1]), x, u)
+
+
+@pytest.mark.parametrize(
     ("build", "message"),
     [
         (lambda: models.ivae(3, 2, 4, seeds=[0]), "n_latents must be at most n_observed = 2"),

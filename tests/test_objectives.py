@@ -149,7 +149,7 @@ def test_linear_gaussian_elbo_is_below_the_log_likelihood_elsewhere(seed):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.zeros(1, 7, 4)}, r"x must have shape \(1, 7, 5\); got \(1, 7, 4\)"),
+        ({"x": torch.zeros(1, 7, 4)}, r"x must have shape \(1, B, 5\); got \(1, 7, 4\)"),
         ({"x": torch.zeros(7, 5)}, r"x must have shape \(1, B, 5\); got \(7, 5\)"),
         ({"u": torch.zeros(1, 6, dtype=torch.int64)}, r"u must have shape \(1, 7\); got \(1, 6\)"),
         ({"u": torch.zeros(1, 7)}, "u must hold segment labels of dtype int64; got torch.float32"),
