@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from ivae import plots
+from ivae import style
 from ivae.checks import one_of, whole_number
 from ivae.results import Record, provenance, save
 
@@ -43,7 +43,7 @@ class Chapter:
         self._started = time.monotonic()
         self._settings: dict[str, Any] = {"mode": mode, "seed": seed}
         self._values: dict[str, Any] = {}
-        plots.use_style()
+        style.use_style()
 
     def choose(self, name: str, *, fast: T, full: T) -> T:
         """Return the value for this mode, and record it as a setting."""
@@ -72,7 +72,7 @@ class Chapter:
             display(figure)
         else:
             _glue(name, figure, display=True)
-        plots.close(figure)
+        style.close(figure)
 
     def save(self) -> None:
         """Write the record to ``$IVAE_RECORDS/<name>.json``.

@@ -1,27 +1,18 @@
-"""Figures show what they are given: every point, every number, every segment."""
+"""Figures show what they are given: every run, every number, every segment."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
 
-from ivae import plots
+from ivae import plots, style
 
 
 @pytest.fixture(autouse=True)
 def closed():
-    plots.use_style()
+    style.use_style()
     yield
-    plots.plt.close("all")
-
-
-def test_scatters_draw_every_point_and_number_the_marks():
-    cloud = np.random.default_rng(0).standard_normal((30, 2))
-    figure = plots.scatters(
-        {"a": cloud, "b": 2 * cloud}, cloud[:, 0], ("z", "x"), {"a": cloud[:2], "b": cloud[:2]}
-    )
-    for axis, scale in zip(figure.axes, (1, 2), strict=True):
-        np.testing.assert_allclose(axis.collections[0].get_offsets(), scale * cloud)
-        assert [text.get_text() for text in axis.texts] == ["1", "2"]
+    plt.close("all")
 
 
 def test_agreement_prints_each_pair_once():
@@ -54,11 +45,3 @@ def test_training_curves_show_every_run_its_mean_and_the_floor():
         assert any(np.array_equal(run, line) for line in drawn)
     assert any(np.array_equal(runs.mean(1), line) for line in drawn)
     assert any(np.allclose(line, 0.7) for line in drawn)
-
-
-def test_against_segments_leaves_out_what_is_not_finite():
-    segments = np.arange(2, 6)
-    values = np.array([[np.nan, np.nan], [1.0, 3.0], [2.0, 4.0], [3.0, 5.0]])
-    (axis,) = plots.against_segments({"k": (segments, values)}, "margin", {"k": 3}).axes
-    np.testing.assert_array_equal(axis.lines[0].get_xdata(), [3, 4, 5])
-    np.testing.assert_array_equal(axis.lines[0].get_ydata(), [2.0, 3.0, 4.0])

@@ -26,7 +26,17 @@ LOCKED = dict(
 # Each module may import only from those before it.
 ORDER = [
     *("checks", "streams", "progress", "families", "data", "nets", "models", "objectives"),
-    *("metrics", "training", "theory", "exact", "results", "plots", "chapter"),
+    *(
+        "metrics",
+        "training",
+        "theory",
+        "exact",
+        "results",
+        "style",
+        "illustrations",
+        "plots",
+        "chapter",
+    ),
 ]
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
