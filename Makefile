@@ -27,7 +27,7 @@ bench: $(READY)  ## time of a training step against the number of members
 	$(PY) benchmarks/training_step.py
 
 clean:  ## remove everything that was built, but not .venv
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(HTML): $(READY) $(SOURCES)
 	$(PY) book/build.py --mode fast

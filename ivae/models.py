@@ -180,8 +180,9 @@ class LatentVariableModel(nn.Module):
         n_rows = observed.shape[-2]
         labels = u.numpy(force=True) if isinstance(u, Tensor) else np.asarray(u)
         each = list(labels) if labels.ndim == 2 and len(labels) == self.n_members else [labels]
+        every_one = every_segment and self.is_conditional
         checked = [
-            segment_labels("u", row, n_rows, self.n_segments or None, every_one=every_segment)
+            segment_labels("u", row, n_rows, self.n_segments or None, every_one=every_one)
             for row in each
         ]
         bias = self.decoder.first.bias
@@ -212,13 +213,12 @@ class LatentVariableModel(nn.Module):
         the members' seeds alone.
         """
         posterior = self.infer(x, u)
-        noise = [
-            torch.randn(
-                posterior.mean.shape[1:], generator=streams.generator(s, "evaluation", draw)
-            )
-            for s in self.seeds
-        ]
-        return posterior.sample(torch.stack(noise).to(posterior.mean))
+        return posterior.sample(self.evaluation_noise(posterior.mean, draw))
+
+    def evaluation_noise(self, like: Tensor, draw: int) -> Tensor:
+        """Return standard normal draws like a posterior mean (E, N, n), from each member's seed."""
+        generators = [streams.generator(seed, "evaluation", draw) for seed in self.seeds]
+        return torch.stack([torch.randn(like.shape[1:], generator=g) for g in generators]).to(like)
 
     @torch.no_grad()
     def prior_moments(self) -> tuple[Tensor, Tensor]:

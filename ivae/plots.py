@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
@@ -24,26 +25,10 @@ def agreement(matrices: Mapping[str, Array]) -> Figure:
     """Draw the MCC between every two runs, and with the truth (last row), as annotated squares."""
     figure, axes = panels(len(matrices), 3.6)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
-        size = len(matrix)
-        hidden = np.triu(np.ones_like(matrix, dtype=bool))
-        names = [f"run {i + 1}" for i in range(size - 1)] + ["truth"]
-        sns.heatmap(
-            matrix[1:, :-1],
-            mask=hidden[1:, :-1],
-            ax=axis,
-            vmin=0.5,
-            vmax=1.0,
-            cmap="cividis",
-            annot=True,
-            fmt=".2f",
-            annot_kws={"size": 9},
-            cbar=False,
-            square=True,
-            xticklabels=names[:-1],
-            yticklabels=names[1:],
-        )
+        names = [f"run {i + 1}" for i in range(len(matrix) - 1)] + ["truth"]
+        hidden = np.triu(np.ones_like(matrix, dtype=bool))[1:, :-1]
+        _squares(axis, matrix[1:, :-1], names[1:], names[:-1], vmin=0.5, mask=hidden)
         axis.set_title(title)
-        axis.tick_params(length=0, rotation=0)
         axis.set_xticklabels(axis.get_xticklabels(), rotation=45, ha="right")
     return figure
 
@@ -79,22 +64,10 @@ def correlations(matrices: Mapping[str, Array]) -> Figure:
     """Draw absolute correlations of sources (rows) with matched estimates (columns)."""
     figure, axes = panels(len(matrices), 3.1)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
-        sns.heatmap(
-            np.abs(matrix),
-            ax=axis,
-            vmin=0,
-            vmax=1,
-            cmap="cividis",
-            annot=True,
-            fmt=".2f",
-            annot_kws={"size": 10},
-            cbar=False,
-            square=True,
-            xticklabels=[f"$\\hat z_{i + 1}$" for i in range(matrix.shape[1])],
-            yticklabels=[f"$z_{i + 1}$" for i in range(matrix.shape[0])],
-        )
+        rows = [f"$z_{i + 1}$" for i in range(matrix.shape[0])]
+        columns = [f"$\\hat z_{i + 1}$" for i in range(matrix.shape[1])]
+        _squares(axis, np.abs(matrix), rows, columns, vmin=0.0)
         axis.set_title(title)
-        axis.tick_params(length=0, rotation=0)
     return figure
 
 
@@ -156,3 +129,33 @@ def figure_1(
     for axis in (axes[0], *axes[3:]):
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     return figure
+
+
+def _squares(
+    axis: Axes,
+    values: Array,
+    rows: list[str],
+    columns: list[str],
+    *,
+    vmin: float,
+    mask: NDArray[np.bool_] | None = None,
+) -> None:
+    """Draw a table of numbers up to 1 as coloured squares with the numbers in them."""
+    # More than seven columns in half a page leave room for small digits only.
+    digits = {"size": 9 if len(columns) <= 7 else 6}
+    sns.heatmap(
+        values,
+        mask=mask,
+        ax=axis,
+        vmin=vmin,
+        vmax=1.0,
+        cmap="cividis",
+        annot=True,
+        fmt=".2f",
+        annot_kws=digits,
+        cbar=False,
+        square=True,
+        xticklabels=columns,
+        yticklabels=rows,
+    )
+    axis.tick_params(length=0, rotation=0)

@@ -8,6 +8,7 @@ element. So E members trained together are E runs, and a test holds them equal.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,7 +163,7 @@ class _Batches:
         self.seeds, self.n_latents, self.batch_size = model.seeds, model.n_latents, batch_size
         self.n_batches = math.ceil(self.n_rows / batch_size)
 
-    def epoch(self, epoch: int):  # type: ignore[no-untyped-def]
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield (x, u, noise) for each minibatch: (E, B, d), (E, B) and (E, B, n)."""
         orders, noises = [], []
         for seed in self.seeds:
@@ -189,9 +190,9 @@ def _scores(
     model: LatentVariableModel, data: _Batches, sources: Array, epoch: int
 ) -> tuple[Array, Array]:
     """MCC of posterior means and of one posterior draw, each (E,), on all samples."""
-    means = model.infer(data.x, data.u).mean
-    draws = model.draw_latents(data.x, data.u, epoch)
-    return _mcc_by_member(sources, means), _mcc_by_member(sources, draws)
+    posterior = model.infer(data.x, data.u)
+    draws = posterior.sample(model.evaluation_noise(posterior.mean, epoch))
+    return _mcc_by_member(sources, posterior.mean), _mcc_by_member(sources, draws)
 
 
 def _mcc_by_member(sources: Array, estimates: Tensor) -> Array:

@@ -168,6 +168,11 @@ def test_batches_cover_every_row_once_whatever_their_size(rows):
     assert np.isfinite(history.elbo).all()
 
 
+def test_a_vae_takes_any_labels():
+    model = models.vae(2, 3, seeds=[0], network=SMALL)
+    train(model, TRUTH.x, 10 + 7 * TRUTH.u, schedule=Schedule(epochs=1), progress=False)
+
+
 def test_divergence_is_reported_with_member_and_cure():
     model = ivae([7, 8])
     with torch.no_grad():
