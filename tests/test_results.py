@@ -32,6 +32,12 @@ def test_round_trip(tmp_path):
     assert infinities == [math.inf, -math.inf]
 
 
+def test_a_record_is_as_readable_as_any_other_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    path = save(record(good=1), tmp_path / "record.json")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_the_file_is_strict_json(tmp_path):
     path = save(record(bad=float("nan")), tmp_path / "record.json")
 
