@@ -96,7 +96,7 @@ def overlay(chapters: list[Path]) -> None:
             if "injected-parameters" in cell.metadata.get("tags", []):
                 cell.metadata.tags.append("hide-input")
         nbformat.write(notebook, STAGE / "notebooks" / chapter.name)
-        record = json.loads((RECORDS / f"{chapter.stem}.json").read_text(encoding="utf-8"))
+        record = json.loads(_record(chapter).read_text(encoding="utf-8"))
         executions.append((chapter, notebook.metadata.papermill, record))
     page = STAGE / "book" / "reproduce.md"
     text = page.read_text(encoding="utf-8")
@@ -143,6 +143,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chosen(chapters: list[Path], starts: list[str] | None) -> list[Path]:
+    """Return the chapters named, and those that have not run to their end yet."""
     if starts is None:
         return chapters
     for start in starts:
@@ -152,8 +153,13 @@ def _chosen(chapters: list[Path], starts: list[str] | None) -> list[Path]:
     return [
         chapter
         for chapter in chapters
-        if chapter.name.startswith(tuple(starts)) or not (EXECUTED / chapter.name).exists()
+        if chapter.name.startswith(tuple(starts)) or not _record(chapter).exists()
     ]
+
+
+def _record(chapter: Path) -> Path:
+    """Where a chapter's last cell writes its record: it exists once the chapter has finished."""
+    return RECORDS / f"{chapter.stem}.json"
 
 
 def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
@@ -165,6 +171,7 @@ def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
         *("-p", "mode", mode, "-p", "seed", str(seed), "--kernel", "python3"),
         *("--no-progress-bar", "--cwd", str(chapter.parent)),
     ]
+    _record(chapter).unlink(missing_ok=True)
     started = time.monotonic()
     with (EXECUTED / f"{chapter.stem}.log").open("w", encoding="utf-8") as log:
         done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -187,7 +194,7 @@ def _failure(chapter: Path) -> str:
 def _keep_records(chapters: list[Path]) -> None:
     FULL_RECORDS.mkdir(parents=True, exist_ok=True)
     for chapter in chapters:
-        shutil.copy(RECORDS / f"{chapter.stem}.json", FULL_RECORDS)
+        shutil.copy(_record(chapter), FULL_RECORDS)
 
 
 def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:

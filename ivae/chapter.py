@@ -49,7 +49,6 @@ class Chapter:
         """Return the value for this mode, and record it as a setting."""
         value = fast if self.mode == "fast" else full
         self._settings[name] = value
-        self._show(name, value)
         return value
 
     def number(self, name: str, value: Any) -> None:
@@ -58,7 +57,8 @@ class Chapter:
         if isinstance(plain, bool) or not isinstance(plain, (int, float)):
             raise ValueError(f"{name} must be one number; got {value!r}.")
         self._once(name, plain)
-        self._show(name, plain)
+        if _glue is not None:
+            _glue(name, plain, display=False)
 
     def series(self, name: str, values: Any) -> None:
         """Keep a list or array in the record alone."""
@@ -88,10 +88,6 @@ class Chapter:
         if name in self._values:
             raise ValueError(f"{name} is already recorded in chapter {self.name}.")
         self._values[name] = value
-
-    def _show(self, name: str, value: Any) -> None:
-        if _glue is not None and isinstance(value, (int, float, str)):
-            _glue(name, value, display=False)
 
 
 def _find_glue() -> Any:

@@ -65,15 +65,15 @@ class Mixing:
         return np.asarray(slopes)
 
     def absorb(self, rotation: ArrayLike) -> Mixing:
-        """Return f' with f'(M z) = f(z): the rotation M is undone in the first layer.
+        """Return f' with f'(R z) = f(z): the rotation R is undone in the first layer.
 
-        Section 2.2 of the paper. ``rotation`` is M, orthogonal, (n, n).
+        Section 2.2 of the paper. ``rotation`` is R, orthogonal, (n, n).
         """
         n = self.matrices[0].shape[0]
         matrix = finite_array("rotation", rotation, (n, n), np.float64)
         if not np.allclose(matrix @ matrix.T, np.eye(n), atol=1e-8):
-            raise ValueError("rotation must be orthogonal, M M' = I; this matrix is not.")
-        # On rows z' = z M', so z W = z' (M W).
+            raise ValueError("rotation must be orthogonal, R R' = I; this matrix is not.")
+        # On rows z' = z R', so z W = z' (R W).
         return Mixing((matrix @ self.matrices[0], *self.matrices[1:]))
 
     @property

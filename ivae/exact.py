@@ -104,14 +104,6 @@ def grid_posterior(
     return GridPosterior(axis, log_evidence, density)
 
 
-def _log_volume(mixing: Mixing, z: ArrayLike) -> Array:
-    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
-    if n != d:
-        raise ValueError(f"mixing must have as many outputs as inputs; got n = {n} and d = {d}.")
-    rows = finite_array("z", z, ("N", n), np.float64)
-    return np.asarray(np.linalg.slogdet(mixing.jacobian(rows)).logabsdet)
-
-
 def mean_field_gap(
     jacobian: ArrayLike, decoder_variance: float, rotation: ArrayLike | None = None
 ) -> float:
@@ -141,3 +133,11 @@ def mean_field_gap(
     _, log_volume = np.linalg.slogdet(precision)
     diagonal = np.log(np.diagonal(precision, axis1=1, axis2=2)).sum(1)
     return float(0.5 * (diagonal - log_volume).mean())
+
+
+def _log_volume(mixing: Mixing, z: ArrayLike) -> Array:
+    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
+    if n != d:
+        raise ValueError(f"mixing must have as many outputs as inputs; got n = {n} and d = {d}.")
+    rows = finite_array("z", z, ("N", n), np.float64)
+    return np.asarray(np.linalg.slogdet(mixing.jacobian(rows)).logabsdet)

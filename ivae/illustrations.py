@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -85,7 +86,7 @@ def prior_densities(z: Array, densities: Mapping[str, Array]) -> Figure:
     """Draw one density per segment in each panel; ``densities`` maps titles to (M, G)."""
     figure, axes = panels(len(densities), 2.4)
     for axis, (title, rows) in zip(axes, densities.items(), strict=True):
-        for row, colour in zip(rows, COLOURS, strict=False):
+        for row, colour in zip(rows, cycle(COLOURS), strict=False):
             axis.plot(z, row, color=colour, lw=1.8)
         axis.set(title=title, xlabel="$z_i$", ylim=(0, None))
     axes[0].set_ylabel("$p(z_i\\,|\\,u)$")
@@ -143,7 +144,7 @@ def against_segments(
     n k + 1, marked by a dotted line.
     """
     figure, (axis,) = panels(1, 3.0)
-    for (name, (segments, values)), colour in zip(curves.items(), (BLUE, ORANGE), strict=False):
+    for (name, (segments, values)), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         finite = np.isfinite(values).all(1)
         low, middle, high = np.quantile(values[finite], (0.1, 0.5, 0.9), axis=1)
         axis.plot(segments[finite], middle, "o-", ms=3.5, color=colour, label=name)

@@ -126,8 +126,8 @@ def alignment(z: ArrayLike, estimate: ArrayLike) -> Alignment:
     """Fit the alignment of estimates (N, n') with sources (N, n): a line for each matched pair.
 
     This undoes permutation, sign and scale, which the paper names under Figure 1, and the mean (the
-    constant c of Eq. 12), and nothing else. Deviations
-    are matched, not regressed: a least-squares slope would shrink an estimate by its correlation.
+    constant c of Eq. 12), and nothing else. Deviations are matched, not regressed: a least-squares
+    slope would shrink an estimate by its correlation.
     Arguments and errors are those of :func:`match`.
     """
     matching = match(z, estimate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -44,7 +45,7 @@ def training_curves(
     """
     figure, (left, right) = panels(2, 3.1)
     for axis, curves in ((left, elbo), (right, mcc)):
-        for (name, (epochs, runs)), colour in zip(curves.items(), COLOURS, strict=False):
+        for (name, (epochs, runs)), colour in zip(curves.items(), cycle(COLOURS), strict=False):
             axis.plot(epochs, runs, color=colour, lw=0.7, alpha=0.5)
             axis.plot(epochs, runs.mean(1), color=colour, lw=2.4, label=name)
         axis.set_xlabel("epoch")
@@ -89,9 +90,8 @@ def mcc_by_dataset(
         offsets = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
         label = "runs" if column == 0 else None
         axis.plot(column + np.asarray(offsets), values, "o", ms=5, color=BLUE, label=label)
-    for (name, scores), shape, colour in zip(
-        baselines.items(), "^s", (ORANGE, GREEN), strict=False
-    ):
+    marks = cycle((("^", ORANGE), ("s", GREEN)))
+    for (name, scores), (shape, colour) in zip(baselines.items(), marks, strict=False):
         axis.plot(range(len(scores)), scores, shape, ms=8, mfc="none", color=colour, label=name)
     axis.set_xticks(range(len(groups)), list(groups))
     axis.set(ylabel="MCC", ylim=(None, 1.0))
@@ -124,7 +124,8 @@ def figure_1(
                 width, height = 2 * times * deviation
                 axis.add_patch(Ellipse(tuple(mean), width, height, color=colour, alpha=0.35))
         axis.set_title(title)
-    both = np.concatenate([clouds[title] for title in (*clouds,)[:: len(clouds) - 1]])
+    sources, *_, recovered = clouds.values()
+    both = np.concatenate((sources, recovered))
     low, high = both.min(0) - 0.5, both.max(0) + 0.5
     for axis in (axes[0], *axes[3:]):
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

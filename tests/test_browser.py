@@ -7,13 +7,14 @@ from playwright.sync_api import sync_playwright
 
 from tests.ensure_chromium import find
 
-HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
 PAGES = sorted(
     path.relative_to(HTML).as_posix()
     for path in HTML.rglob("*.html")
     if "_static" not in path.parts
 )
-WITH_MATHS = [f"notebooks/{path.stem}.html" for path in (HTML / "notebooks").glob("*.html")]
+WITH_MATHS = [f"notebooks/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")]
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -36,8 +37,7 @@ def context(browser, request):
 
 
 def test_the_book_was_rendered():
-    assert "index.html" in PAGES, "no rendered book: run `make book`"
-    assert len(WITH_MATHS) == 5
+    assert {"index.html", *WITH_MATHS} <= set(PAGES), "no rendered book: run `make book`"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -24,6 +24,12 @@ def test_scatters_draw_every_point_and_number_the_marks():
         assert [text.get_text() for text in axis.texts] == ["1", "2"]
 
 
+def test_more_segments_than_colours_are_all_drawn():
+    rows = np.arange(25 * 4).reshape(25, 4)
+    (axis,) = illustrations.prior_densities(np.arange(4), {"priors": rows}).axes
+    assert len(axis.lines) == 25
+
+
 def test_against_segments_leaves_out_what_is_not_finite():
     segments = np.arange(2, 6)
     values = np.array([[np.nan, np.nan], [1.0, 3.0], [2.0, 4.0], [3.0, 5.0]])
