@@ -36,6 +36,17 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return str(value)
 
 
+def for_each_member(name: str, value: Any, n_members: int) -> Any:
+    """Return one value for all members, or a sequence of one for each, as an array (E,)."""
+    array = np.asarray(value)
+    if array.ndim == 1 and len(array) != n_members:
+        raise ValueError(
+            f"{name} must be one value, or one for each of the {n_members} members; "
+            f"got {len(array)}."
+        )
+    return np.broadcast_to(array, (n_members,)).copy()
+
+
 def finite_array(
     name: str, value: ArrayLike, shape: tuple[str | int, ...], dtype: Any = None
 ) -> NDArray[Any]:

@@ -7,6 +7,7 @@ encoder therefore does not see u either: its posterior p(z|x) does not depend on
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -17,9 +18,16 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ivae import streams
-from ivae.checks import finite_array, one_of, positive_number, segment_labels, whole_number
+from ivae.checks import (
+    finite_array,
+    for_each_member,
+    one_of,
+    positive_number,
+    segment_labels,
+    whole_number,
+)
 from ivae.families import ExponentialFamily, family_named
-from ivae.nets import ACTIVATIONS, MLP, Activation, pick_rows
+from ivae.nets import ACTIVATIONS, MLP, Activation, pick_rows, row_index
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,37 @@ class Posterior(NamedTuple):
     log_variance: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Return mean + standard deviation * noise for standard normal noise (E, B, n)."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+        """Return mean + deviation * noise for standard normal noise (E, B, n) or (E, B, K, n)."""
+        mean, deviation = self.mean, torch.exp(0.5 * self.log_variance)
+        if noise.dim() > mean.dim():
+            mean, deviation = mean.unsqueeze(2), deviation.unsqueeze(2)
+        return mean + deviation * noise
+
+
+class ForwardPass(NamedTuple):
+    """All that an objective needs to know of a minibatch; shapes as in the model's ``forward``.
+
+    Attributes
+    ----------
+    x, noise
+        As given.
+    posterior
+        q(z|x, u).
+    z, decoded
+        The draws, shaped as the noise, and f(z), (E, B, d) or (E, B K, d).
+    prior
+        lambda(u), (E, B, n, k).
+    model
+        Whose pass it is: its family and decoder variance.
+    """
+
+    x: Tensor
+    noise: Tensor
+    posterior: Posterior
+    z: Tensor
+    decoded: Tensor
+    prior: Tensor
+    model: LatentVariableModel
 
 
 class LatentVariableModel(nn.Module):
@@ -61,8 +98,10 @@ class LatentVariableModel(nn.Module):
     n_latents, n_observed, n_segments
         n, d and M; M = 0 where the model does not see u.
     decoder_variance
-        sigma^2 of Eq. (6).
+        sigma^2 of Eq. (6) for each member, (E,).
     """
+
+    decoder_variance: Tensor
 
     def __init__(
         self,
@@ -72,7 +111,7 @@ class LatentVariableModel(nn.Module):
         family: ExponentialFamily,
         seeds: Sequence[int],
         network: Network,
-        decoder_variance: float,
+        decoder_variance: float | Sequence[float],
     ) -> None:
         super().__init__()
         whole_number("n_latents", n_latents)
@@ -87,7 +126,9 @@ class LatentVariableModel(nn.Module):
             raise ValueError("seeds must name at least one member; got none.")
         self.n_latents, self.n_observed, self.n_segments = n_latents, n_observed, n_segments
         self.family, self.network = family, network
-        self.decoder_variance = positive_number("decoder_variance", decoder_variance)
+        variances = np.ravel(for_each_member("decoder_variance", decoder_variance, len(self.seeds)))
+        checked = [positive_number("decoder_variance", variance) for variance in variances.tolist()]
+        self.register_buffer("decoder_variance", torch.tensor(checked, dtype=torch.float64))
         generators = [streams.generator(seed, "initialisation") for seed in self.seeds]
         shape = asdict(network)
         self.decoder = MLP(generators, (), n_latents, n_observed, **shape)
@@ -107,6 +148,19 @@ class LatentVariableModel(nn.Module):
     def is_conditional(self) -> bool:
         """Whether prior and encoder see u: True for iVAE, False for the VAE."""
         return self.n_segments > 0
+
+    def of(self, members: Sequence[int]) -> LatentVariableModel:
+        """Return these members as an ensemble of their own, with copies of their weights."""
+        part = copy.deepcopy(self)
+        part.seeds = tuple(self.seeds[member] for member in members)
+        for tensor in (*part.parameters(), *part.buffers()):
+            tensor.data = tensor.data[list(members)]
+        return part
+
+    def assign(self, members: Sequence[int], part: LatentVariableModel) -> None:
+        """Give these members the weights of ``part``, an ensemble as :meth:`of` returns."""
+        for own, new in zip(self.parameters(), part.parameters(), strict=True):
+            own.data[list(members)] = new.data.to(own)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return f(z), shape (E, B, d), of latents (E, B, n)."""
@@ -133,17 +187,33 @@ class LatentVariableModel(nn.Module):
             shape = (self.n_members, 1, self.n_latents)
             one = torch.ones(shape, dtype=self.decoder.first.bias.dtype)
             return self.family.natural_parameters(one.to(self.decoder.first.bias.device))
-        raw = self.prior_net()
+        return self.prior_from(self.prior_net())
+
+    def prior_from(self, raw: Tensor) -> Tensor:
+        """Return lambda (E, M, n, k) given the prior network's output, log variances first."""
         mean = raw[:, 1] if self.family.has_mean else None
         return self.family.natural_parameters(raw[:, 0].exp(), mean)
 
     def prior(self, u: Tensor) -> Tensor:
         """Return lambda(u), shape (E, B, n, k), for segment labels u (E, B)."""
-        table = self.prior_table()
+        return self.prior_of(self.prior_table(), u)
+
+    def prior_of(self, table: Tensor, u: Tensor) -> Tensor:
+        """Return the rows (E, B, n, k) of a :meth:`prior_table` for segment labels u (E, B)."""
         if not self.is_conditional:
             return table.expand(-1, u.shape[1], -1, -1)
-        picked = pick_rows(table.flatten(2), u)
-        return picked.reshape(*u.shape, self.n_latents, self.family.k)
+        index = row_index(u, (self.n_members,), self.n_segments)
+        return pick_rows(table.flatten(2), index).view(*u.shape, self.n_latents, self.family.k)
+
+    def forward(self, x: Tensor, u: Tensor, noise: Tensor) -> ForwardPass:
+        """Return posterior, draws, their decoding and the prior for a minibatch.
+
+        ``x`` is (E, B, d), ``u`` (E, B), and ``noise`` (E, B, n), or (E, B, K, n) for K draws each.
+        """
+        posterior = self.encode(x, u)
+        z = posterior.sample(noise)
+        decoded = self.decode(z.reshape(self.n_members, -1, self.n_latents))
+        return ForwardPass(x, noise, posterior, z, decoded, self.prior(u), self)
 
     def check_shape(self, name: str, tensor: Tensor, *sizes: int) -> None:
         """Raise a ValueError that names the tensor unless its shape is (E, *sizes); -1 is any."""
@@ -189,22 +259,21 @@ class LatentVariableModel(nn.Module):
         data = torch.as_tensor(observed).to(bias).expand(self.n_members, -1, -1)
         return data, torch.as_tensor(np.stack(checked)).to(bias.device).expand(self.n_members, -1)
 
-    @torch.no_grad()
-    def infer(
-        self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, rows_at_once: int = 4096
-    ) -> Posterior:
-        """Return q(z|x, u) for a whole dataset, in pieces that fit in the cache.
+    def infer(self, x: ArrayLike | Tensor, u: ArrayLike | Tensor) -> Posterior:
+        """Return q(z|x, u) for a whole dataset; ``x`` and ``u`` are those of :meth:`check_data`."""
+        return self.infer_checked(*self.check_data(x, u))
 
-        ``x`` and ``u`` are those of :meth:`check_data`; ``rows_at_once`` go through the encoder in
-        one piece.
-        """
-        x, u = self.check_data(x, u)
-        pieces = [
-            self.encode(x[:, i : i + rows_at_once], u[:, i : i + rows_at_once])
-            for i in range(0, x.shape[1], rows_at_once)
-        ]
-        means, log_variances = zip(*pieces, strict=True)
-        return Posterior(torch.cat(means, 1), torch.cat(log_variances, 1))
+    @torch.no_grad()
+    def infer_checked(self, x: Tensor, u: Tensor) -> Posterior:
+        """Return q(z|x, u) for data (E, N, d) and (E, N) that :meth:`check_data` has returned."""
+        rows = max(64, 4096 // self.n_members)  # A piece's activations fit in the cache.
+        # Filled piece by piece: pieces kept in a list would leave holes all over the memory.
+        whole = Posterior(*(x.new_empty(*x.shape[:2], self.n_latents) for _ in range(2)))
+        for i in range(0, x.shape[1], rows):
+            piece = self.encode(x[:, i : i + rows], u[:, i : i + rows])
+            for filled, part in zip(whole, piece, strict=True):
+                filled[:, i : i + rows] = part
+        return whole
 
     def draw_latents(self, x: ArrayLike | Tensor, u: ArrayLike | Tensor, draw: int = 0) -> Tensor:
         """Return one posterior sample for every row of x, (E, N, n).
@@ -234,7 +303,7 @@ def ivae(
     seeds: Sequence[int],
     n_components: int = 1,
     network: Network | None = None,
-    decoder_variance: float = 0.01,
+    decoder_variance: float | Sequence[float] = 0.01,
 ) -> LatentVariableModel:
     """Return an ensemble of iVAEs, Eqs. (5)-(7), with a Gaussian prior given u.
 
@@ -249,7 +318,8 @@ def ivae(
     network
         Shape of decoder, encoders and prior networks.
     decoder_variance
-        sigma^2 of the Gaussian noise in Eq. (6); Section 5 fixes it at .01.
+        sigma^2 of the Gaussian noise in Eq. (6), for all members or one for each; Section 5 fixes
+        it at .01.
 
     Raises
     ------
@@ -273,7 +343,7 @@ def vae(
     seeds: Sequence[int],
     prior: str = "gaussian",
     network: Network | None = None,
-    decoder_variance: float = 0.01,
+    decoder_variance: float | Sequence[float] = 0.01,
 ) -> LatentVariableModel:
     """Return an ensemble of VAEs, Eq. (1), with a fixed prior of mean 0 and variance 1.
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ivae.nets import MLP, LinearOfSegment, pick_rows
+from ivae.nets import MLP, LinearOfSegment, pick_rows, row_index, sum_rows
 from ivae.streams import generator
 
 torch.set_default_dtype(torch.float32)
@@ -38,23 +38,62 @@ def test_segment_layer_equals_the_product_with_one_hot_u():
     one_hot = torch.nn.functional.one_hot(u, 6).double().unsqueeze(1)
     weight = torch.cat((layer.weight, layer.rows), -2)
     expected = torch.cat((x, one_hot), -1).expand(3, 2, 8, 10) @ weight + layer.bias
-    torch.testing.assert_close(layer(x, u), expected)
+    stacked = x.expand(3, 2, 8, 4).reshape(6, 8, 4)
+    out = layer(stacked, row_index(u, (3, 2), 6))
+    torch.testing.assert_close(out.view(3, 2, 8, 5), expected)
 
 
 def test_without_input_the_segment_layer_returns_a_row_for_every_segment():
     layer = LinearOfSegment(generators(), (1,), 0, 6, 5)
     everything = layer(None, None)
     u = torch.randint(0, 6, (3, 8))
-    torch.testing.assert_close(layer(None, u), pick_rows(everything, u))
+    index = row_index(u, (3, 1), 6)
+    torch.testing.assert_close(layer(None, index), pick_rows(everything, index))
 
 
 def test_picked_rows_are_the_rows():
     table = torch.randn(2, 3, 5, 4)
     u = torch.randint(0, 5, (2, 7))
-    picked = pick_rows(table, u)
+    index = row_index(u, (2, 3), 5)
+    picked = pick_rows(table.flatten(0, 1), index).view(2, 3, 7, 4)
     for e in range(2):
         for head in range(3):
             torch.testing.assert_close(picked[e, head], table[e, head, u[e]])
+
+
+def test_summed_rows_are_the_gradient_of_the_picked():
+    table = torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True)
+    index = row_index(torch.randint(0, 5, (2, 7)), (2,), 5)
+    grad = torch.randn(2, 7, 4, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(pick_rows(table, index), table, grad)
+    torch.testing.assert_close(sum_rows(grad, index, 10).view(2, 5, 4), expected)
+
+
+@pytest.mark.parametrize("activation", ["xtanh", "leaky-relu"])
+@pytest.mark.parametrize("n_layers", [1, 2, 4])
+@pytest.mark.parametrize(("n_in", "n_segments"), [(4, 0), (4, 6), (0, 6)])
+@pytest.mark.parametrize("hidden", [7, 20])  # Narrow products take another way than wide ones.
+def test_pulling_back_is_what_autograd_does(activation, n_layers, n_in, n_segments, hidden):
+    net = MLP(
+        *(generators(), (2,), n_in, 5),
+        hidden=hidden,
+        n_layers=n_layers,
+        activation=activation,
+        n_segments=n_segments,
+    ).double()
+    x = torch.randn(3, 9, n_in, dtype=torch.float64, requires_grad=True) if n_in else None
+    u = torch.randint(0, 6, (3, 9)) if n_in and n_segments else None
+    out, tape = net.run(x, u)
+    grad = torch.randn_like(out)
+    wanted = [*net.parameters(), *([x] if n_in else [])]
+    expected = torch.autograd.grad(out, wanted, grad)
+    found = [torch.full_like(parameter, torch.nan) for parameter in net.parameters()]
+    with torch.no_grad():
+        of_first = net.pull_back(tape, grad, found)
+        if n_in:
+            found.append(net.pull_back_to_input(of_first).view(3, 2, 9, n_in).sum(1))
+    for ours, autograds in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, autograds)
 
 
 def test_a_members_weights_depend_on_its_own_generator_alone():
