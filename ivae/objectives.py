@@ -1,19 +1,28 @@
-"""The objective of Eq. (8), term by term; every function keeps members and samples apart.
+"""What is maximised: Eq. (8), its weighted decomposition, the importance-weighted bound.
 
-Values are in nats for one sample and have shape (E, B). A training step maximises the mean over B
-and *sums* over members, so that the gradient of a member does not depend on how many there are.
+An objective is a small frozen value that says what to compute; :meth:`terms` computes it. Values
+are in nats for one sample and have shape (E, B). A training step maximises the mean over B and
+*sums* over members, so that the gradient of a member does not depend on how many there are.
+
+Every objective comes apart into weighted terms, and each weight may be one number, one for each
+member, or a :class:`ivae.schedules.Ramp`; :func:`ivae.training.train` turns them into a tensor
+(E, number of weights) for each step.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ivae.aggregate import Estimator, log_aggregate
+from ivae.checks import one_of, whole_number
 from ivae.families import ExponentialFamily
-from ivae.models import LatentVariableModel, Posterior
+from ivae.models import ForwardPass, LatentVariableModel, Posterior
+from ivae.schedules import Weight, check_weight
 
 
 class Elbo(NamedTuple):
@@ -26,6 +35,167 @@ class Elbo(NamedTuple):
     def value(self) -> Tensor:
         """The evidence lower bound, reconstruction - KL."""
         return self.reconstruction - self.kl
+
+
+class Terms(NamedTuple):
+    """What an objective computes of a minibatch, each (E, B).
+
+    ``value`` is maximised. ``reconstruction`` and ``kl`` make up the ELBO whatever the objective,
+    so that runs with different objectives can be compared. ``parts`` are the three parts of the KL
+    term, from a :class:`Decomposition`; NaN for members that do not need them.
+    """
+
+    value: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+    parts: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The ELBO of Eq. (8), its KL term in closed form; with ``beta`` other than 1 the beta-VAE's.
+
+    Attributes
+    ----------
+    beta
+        Weight of KL(q || p). The paper's comparison takes beta in [1, 45].
+    """
+
+    beta: Weight = 1.0
+    n_draws: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_weight("beta", self.beta)
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """The weight beta."""
+        return (self.beta,)
+
+    def terms(self, done: ForwardPass, weights: Tensor, n_data: int) -> Terms:
+        """Return the terms; ``weights`` is (E, 1): beta."""
+        reconstruction, kl = _elbo(done)
+        return Terms(reconstruction - weights * kl, reconstruction, kl)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """a log p(x|z) - b MI - c TC - d KL', the KL term of the ELBO in three weighted parts.
+
+    At one draw z of q(z|x, u), and with q(z) the mean of q(z|x, u) over the training data,
+
+        mutual information    MI  = log q(z|x, u) - log q(z)
+        total correlation     TC  = log q(z) - sum_i log q(z_i)
+        dimension-wise KL     KL' = sum_i log q(z_i) - log p(z|u)
+
+    (Chen et al. 2018). They add up to log q(z|x, u) - log p(z|u), so weights (1, 1, 1, 1) give the
+    gradient of the ELBO. log q(z) is estimated from the minibatch, see :mod:`ivae.aggregate`; that
+    costs a term of size B x B x n, computed only for members whose b, c, d are not all equal.
+
+    Attributes
+    ----------
+    reconstruction, mutual_information, total_correlation, dimension_wise_kl
+        The weights a, b, c, d.
+    estimator
+        ``"weighted"``, the released code's, or ``"stratified"``, which is unbiased for q(z).
+    """
+
+    reconstruction: Weight = 1.0
+    mutual_information: Weight = 1.0
+    total_correlation: Weight = 1.0
+    dimension_wise_kl: Weight = 1.0
+    estimator: Estimator = "weighted"
+    n_draws: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name, weight in zip("abcd", self.weights, strict=True):
+            check_weight(f"weight {name}", weight)
+        one_of("estimator", self.estimator, ("weighted", "stratified"))
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """The weights a, b, c, d."""
+        return (
+            self.reconstruction,
+            self.mutual_information,
+            self.total_correlation,
+            self.dimension_wise_kl,
+        )
+
+    def terms(self, done: ForwardPass, weights: Tensor, n_data: int) -> Terms:
+        """Return the terms; ``weights`` is (E, 4), a to d; ``n_data`` is the size of the data."""
+        posterior, z, family = done.posterior, done.z, done.model.family
+        log_likelihood = _log_likelihood(done)
+        log_prior = family.log_density(z, done.prior).sum(-1)
+        log_q = _log_q_of_draw(posterior, done.noise)
+        a, b, c, d = weights.unsqueeze(-1).unbind(1)
+        value = a * log_likelihood - b * log_q + d * log_prior
+        mi = tc = kl_i = torch.full_like(log_q, math.nan, requires_grad=False)
+        rows = where(((b != c) | (c != d)).squeeze(1))
+        if len(rows):
+            some = Posterior(posterior.mean[rows], posterior.log_variance[rows])
+            log_qz, log_product = log_aggregate(z[rows], some, n_data, self.estimator)
+            extra = (b - c)[rows] * log_qz + (c - d)[rows] * log_product
+            value = value.index_add(0, rows, extra)
+            mi = mi.index_copy(0, rows, log_q[rows] - log_qz)
+            tc = tc.index_copy(0, rows, log_qz - log_product)
+            kl_i = kl_i.index_copy(0, rows, log_product - log_prior[rows])
+        return Terms(value, log_likelihood, log_q - log_prior, (mi, tc, kl_i))
+
+
+@dataclass(frozen=True)
+class ImportanceWeighted:
+    """The importance-weighted bound of Burda et al. (2016): log of the mean of K weights.
+
+    log (1/K) sum_k p(x, z_k|u) / q(z_k|x, u). With K = 1 it is the sampled ELBO; it grows with K to
+    log p(x|u).
+
+    Attributes
+    ----------
+    n_draws
+        K, posterior draws for each sample.
+    """
+
+    n_draws: int = 8
+
+    def __post_init__(self) -> None:
+        whole_number("n_draws", self.n_draws)
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """None."""
+        return ()
+
+    def terms(self, done: ForwardPass, weights: Tensor, n_data: int) -> Terms:
+        """Return the terms; the pass has K draws for each sample, noise (E, B, K, n)."""
+        noise = done.noise.view(*done.x.shape[:2], self.n_draws, -1)
+        posterior = Posterior(*(part.unsqueeze(2) for part in done.posterior))
+        log_prior = done.model.family.log_density(done.z.view_as(noise), done.prior.unsqueeze(2))
+        log_likelihood = _log_likelihood(done).view(noise.shape[:3])
+        kl = _log_q_of_draw(posterior, noise) - log_prior.sum(-1)
+        value = torch.logsumexp(log_likelihood - kl, -1) - math.log(self.n_draws)
+        return Terms(value, log_likelihood.mean(-1), kl.mean(-1))
+
+
+Objective = Bound | Decomposition | ImportanceWeighted
+
+
+def beta_tc_vae(
+    beta: Weight, *, alpha: Weight = 1.0, gamma: Weight = 1.0, estimator: Estimator = "weighted"
+) -> Decomposition:
+    """Return the beta-TC-VAE's objective (Chen et al. 2018): TC weighs beta.
+
+    MI weighs alpha and KL' gamma; the paper's comparison takes beta in [1, 35], alpha = gamma = 1.
+    """
+    return Decomposition(1.0, alpha, beta, gamma, estimator)
+
+
+def released_objective() -> Decomposition:
+    """Return what the released iVAE code maximises, weights (100, 1, 0, 10).
+
+    Its decoder variance is .1.
+    """
+    return Decomposition(100.0, 1.0, 0.0, 10.0)
 
 
 def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
@@ -45,10 +215,7 @@ def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elb
         When shapes do not fit the model or each other, or labels are not integers below M.
     """
     _check_batch(model, x, u, noise)
-    posterior = model.encode(x, u)
-    z = posterior.sample(noise)
-    reconstruction = gaussian_log_density(x, model.decode(z), model.decoder_variance)
-    return Elbo(reconstruction, kl_to_prior(posterior, model.family, model.prior(u)))
+    return _elbo(model(x, u, noise))
 
 
 def sampled_elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
@@ -58,13 +225,9 @@ def sampled_elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor
     Arguments and errors are those of :func:`elbo`.
     """
     _check_batch(model, x, u, noise)
-    posterior = model.encode(x, u)
-    z = posterior.sample(noise)
-    log_likelihood = gaussian_log_density(x, model.decode(z), model.decoder_variance)
-    log_prior = model.family.log_density(z, model.prior(u)).sum(-1)
-    # log q at z = mean + deviation * noise needs the noise alone.
-    log_q = -0.5 * (math.log(2 * math.pi) + posterior.log_variance + noise.square()).sum(-1)
-    return log_likelihood + log_prior - log_q
+    done: ForwardPass = model(x, u, noise)
+    log_prior = model.family.log_density(done.z, done.prior).sum(-1)
+    return _log_likelihood(done) + log_prior - _log_q_of_draw(done.posterior, noise)
 
 
 def kl_to_prior(posterior: Posterior, family: ExponentialFamily, lam: Tensor) -> Tensor:
@@ -79,11 +242,36 @@ def kl_to_prior(posterior: Posterior, family: ExponentialFamily, lam: Tensor) ->
     return (family.log_normalizer(lam) - expected - entropy).sum(-1)
 
 
-def gaussian_log_density(x: Tensor, mean: Tensor, variance: float) -> Tensor:
-    """Return log N(x; mean, variance I), shape (E, B), for x and mean (E, B, d)."""
+def gaussian_log_density(x: Tensor, mean: Tensor, variance: Tensor | float) -> Tensor:
+    """Return log N(x; mean, variance I), (E, B) for x and mean (E, B, d) and variance (E, 1)."""
     d = x.shape[-1]
     squares = (x - mean).square().sum(-1)
-    return -0.5 * (d * math.log(2 * math.pi * variance) + squares / variance)
+    variance = torch.as_tensor(variance, dtype=x.dtype, device=x.device)
+    return (squares / variance + d * torch.log(2 * math.pi * variance)) * -0.5
+
+
+def _elbo(done: ForwardPass) -> Elbo:
+    return Elbo(_log_likelihood(done), kl_to_prior(done.posterior, done.model.family, done.prior))
+
+
+def _log_likelihood(done: ForwardPass) -> Tensor:
+    """Return log p(x|z) at each draw, (E, B) or (E, B K)."""
+    x = done.x
+    if done.decoded.shape[1] != x.shape[1]:
+        x = x.repeat_interleave(done.decoded.shape[1] // x.shape[1], 1)
+    return gaussian_log_density(x, done.decoded, done.model.decoder_variance.unsqueeze(1))
+
+
+def _log_q_of_draw(posterior: Posterior, noise: Tensor) -> Tensor:
+    # log q at z = mean + deviation * noise needs the noise alone.
+    return -0.5 * (math.log(2 * math.pi) + posterior.log_variance + noise.square()).sum(-1)
+
+
+def where(members: Tensor) -> Tensor:
+    """Return the indices of the members that are True; on a GPU all, since to look is to wait."""
+    if members.is_cuda:
+        return torch.arange(len(members), device=members.device)
+    return members.nonzero().squeeze(1)
 
 
 def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> None:

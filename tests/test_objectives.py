@@ -8,9 +8,20 @@ import torch
 from scipy.stats import multivariate_normal
 
 from ivae import models
+from ivae.aggregate import log_aggregate
 from ivae.families import FAMILIES
 from ivae.models import Network, Posterior
-from ivae.objectives import elbo, gaussian_log_density, kl_to_prior, sampled_elbo
+from ivae.objectives import (
+    Bound,
+    Decomposition,
+    ImportanceWeighted,
+    beta_tc_vae,
+    elbo,
+    gaussian_log_density,
+    kl_to_prior,
+    released_objective,
+    sampled_elbo,
+)
 
 DOUBLE = torch.float64
 
@@ -162,3 +173,132 @@ def test_bad_input_is_named(change, message):
     x, u, noise = next(exact.batch())
     with pytest.raises(ValueError, match=message):
         elbo(exact.model, **({"x": x, "u": u, "noise": noise} | change))
+
+
+# The decomposition, the beta family, and the importance-weighted bound.
+
+
+def random_pass(n_draws=1, size=9):
+    """A model with weights of its own making, a forward pass, and its batch."""
+    model = models.ivae(2, 3, 4, seeds=[0, 1], network=Network(hidden=8)).double()
+    generator = torch.Generator().manual_seed(3)
+    draws = () if n_draws == 1 else (n_draws,)
+    x = torch.randn(2, size, 3, dtype=DOUBLE, generator=generator)
+    noise = torch.randn(2, size, *draws, 2, dtype=DOUBLE, generator=generator)
+    u = torch.randint(0, 4, (2, size), generator=generator)
+    return model, (x, u, noise)
+
+
+def of_members(*rows):
+    return torch.tensor(rows, dtype=DOUBLE)
+
+
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+def test_the_parts_add_up_to_the_sampled_elbo(estimator):
+    model, batch = random_pass()
+    weights = of_members([1, 2, 3, 4], [5, 0, 1, 0])
+    terms = Decomposition(estimator=estimator).terms(model(*batch), weights, 100)
+    parts = torch.stack(terms.parts)
+    torch.testing.assert_close(parts.sum(0), terms.kl)
+    torch.testing.assert_close(terms.reconstruction - terms.kl, sampled_elbo(model, *batch))
+    a, b, c, d = weights.T.unsqueeze(-1)
+    expected = a * terms.reconstruction - b * parts[0] - c * parts[1] - d * parts[2]
+    torch.testing.assert_close(terms.value, expected)
+
+
+@pytest.mark.parametrize("ones", [1.0, 1.0 + 1e-9])  # The second takes the pairwise way.
+def test_weights_of_one_give_the_gradient_of_the_elbo(ones):
+    model, batch = random_pass()
+    weights = of_members([1, 1, ones, 1], [1, 1, ones, 1])
+    value = Decomposition().terms(model(*batch), weights, 100).value.sum()
+    ours = torch.autograd.grad(value, list(model.parameters()))
+    exact = torch.autograd.grad(sampled_elbo(model, *batch).sum(), list(model.parameters()))
+    for a, b in zip(ours, exact, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_pairs_are_computed_only_for_members_that_need_them(monkeypatch):
+    seen = []
+
+    def spy(z, posterior, n_data, estimator):
+        seen.append(len(z))
+        return log_aggregate(z, posterior, n_data, estimator)
+
+    monkeypatch.setattr("ivae.objectives.log_aggregate", spy)
+    model, batch = random_pass()
+    for weights, members in [
+        (of_members([1, 1, 1, 1], [500, 5, 5, 5]), []),
+        (of_members([1, 1, 1, 1], [100, 1, 0, 10]), [1]),
+        (of_members([1, 1, 2, 2], [100, 1, 1, 10]), [2]),
+    ]:
+        seen.clear()
+        terms = Decomposition().terms(model(*batch), weights, 100)
+        assert seen == members
+        for e, row in enumerate(weights):
+            needed = bool((row[1:] != row[1]).any())
+            assert all(bool(part[e].isnan().all()) != needed for part in terms.parts)
+            assert bool(terms.value[e].isfinite().all())
+
+
+def test_a_member_does_not_depend_on_the_weights_of_another():
+    model, batch = random_pass()
+    both = Decomposition().terms(model(*batch), of_members([100, 1, 0, 10], [1, 1, 1, 1]), 50)
+    alone = Decomposition().terms(model(*batch), of_members([100, 1, 0, 10], [3, 1, 4, 1]), 50)
+    torch.testing.assert_close(both.value[0], alone.value[0], rtol=0, atol=0)
+
+
+def test_beta_weighs_the_kl_term():
+    model, batch = random_pass()
+    exact = elbo(model, *batch)
+    terms = Bound().terms(model(*batch), of_members([1], [7]), 100)
+    torch.testing.assert_close(terms.value[0], exact.value[0])
+    torch.testing.assert_close(terms.value[1], (exact.reconstruction - 7 * exact.kl)[1])
+
+
+def test_named_objectives_have_the_weights_of_their_papers():
+    assert beta_tc_vae(15.0).weights == (1.0, 1.0, 15.0, 1.0)
+    assert beta_tc_vae(3.0, alpha=2.0, gamma=4.0).weights == (1.0, 2.0, 3.0, 4.0)
+    assert released_objective().weights == (100.0, 1.0, 0.0, 10.0)
+
+
+def test_one_importance_weighted_draw_is_the_sampled_elbo():
+    model, batch = random_pass()
+    terms = ImportanceWeighted(1).terms(model(*batch), of_members([], []), 100)
+    torch.testing.assert_close(terms.value, sampled_elbo(model, *batch))
+
+
+def test_importance_weighting_approaches_the_log_likelihood_from_below():
+    exact = LinearGaussian()
+    with torch.no_grad():  # A posterior that is off, else one draw is exact already.
+        exact.model.encoder.first.bias += 0.3
+    means = []
+    for n_draws in (1, 8, 512):
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(1, 7, n_draws, 3, dtype=DOUBLE, generator=generator)
+        x, u, _ = next(exact.batch())
+        means.append([])
+        for _ in range(200 // n_draws + 8):
+            noise = torch.randn(1, 7, n_draws, 3, dtype=DOUBLE, generator=generator)
+            done = exact.model(x, u, noise)
+            value = ImportanceWeighted(n_draws).terms(done, torch.zeros(1, 0), 100).value
+            means[-1].append(float(value.detach().mean()))
+    one, eight, many = map(np.mean, means)
+    truth = exact.evidence.logpdf(exact.x).mean()
+    assert one < eight < many
+    assert many == pytest.approx(truth, abs=0.02)
+    assert one < truth - 0.1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Bound(-1.0), r"beta must be a number >= 0, a sequence .*; got -1.0"),
+        (lambda: Bound([1.0, np.nan]), r"beta must be a number >= 0"),
+        (lambda: Decomposition(total_correlation="much"), r"weight c must be a number >= 0"),
+        (lambda: Decomposition(estimator="exact"), "estimator must be one of weighted, stratified"),
+        (lambda: ImportanceWeighted(0), "n_draws must be a whole number >= 1; got 0"),
+    ],
+)
+def test_bad_objectives_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
