@@ -72,14 +72,19 @@ def save(record: Record, path: str | Path) -> Path:
     ValueError
         When a value is of a type that JSON cannot hold; it is named, and nothing is written.
     """
-    target = Path(path)
     content = {"format": FORMAT, **asdict(record)}
-    text = json.dumps(_plain(content, "record"), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(plain(content, "record"), indent=1, allow_nan=False) + "\n"
+    return write_atomically(path, text)
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> Path:
+    """Write a file so that readers, and a killed process, leave the old one or the new one."""
+    target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -111,13 +116,14 @@ def load(path: str | Path) -> Record:
     return Record(**{key: _revive(value) for key, value in content.items()})
 
 
-def _plain(value: Any, where: str) -> Any:
+def plain(value: Any, where: str) -> Any:
+    """Return ``value`` as JSON can hold it; a ValueError names what it cannot, below ``where``."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry, f"{where}.{key}") for key, entry in value.items()}
+        return {str(key): plain(entry, f"{where}.{key}") for key, entry in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist(), where)
+        return plain(value.tolist(), where)
     if isinstance(value, (list, tuple, range)):
-        return [_plain(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
+        return [plain(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -11,16 +11,17 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["initialisation", "minibatches", "posterior noise", "evaluation"]
+Purpose = Literal["initialisation", "minibatches", "posterior noise", "evaluation", "held out"]
 _SPAWN_KEY: dict[Purpose, int] = {
     "initialisation": 0,
     "minibatches": 1,
     "posterior noise": 2,
     "evaluation": 3,
+    "held out": 4,
 }
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0) -> torch.Generator:
+def generator(seed: int, purpose: Purpose, epoch: int = 0, part: int = 0) -> torch.Generator:
     """Return a fresh CPU generator for one member's draws.
 
     Parameters
@@ -31,7 +32,9 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0) -> torch.Generator:
         What the draws are for; different purposes never share a stream.
     epoch
         Epoch the draws belong to, so that no state has to outlive an epoch.
+    part
+        Part of the epoch, where its draws are made piece by piece.
     """
-    sequence = np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY[purpose], epoch))
+    sequence = np.random.SeedSequence(seed, spawn_key=(_SPAWN_KEY[purpose], epoch, part))
     state = int(sequence.generate_state(1, np.uint64)[0])
     return torch.Generator().manual_seed(state & (2**63 - 1))

@@ -1,15 +1,16 @@
-"""Training: a whole ensemble in one loop.
+"""Training: a whole ensemble in one call, on all cores or on one GPU.
 
 The members share a program and nothing else. Each has its own initial weights, minibatches and
 posterior noise, drawn from its own seed; the loss is the sum over members; Adam works element by
-element. So E members trained together are E runs, and a test holds them equal.
+element. So E members trained together are E runs, and a test holds them equal. That leaves the
+arrangement free: members are cut into shards, and a long training puts each into a process.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,67 +18,69 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ivae import streams
-from ivae.checks import finite_array, positive_number, whole_number
-from ivae.metrics import mcc
+from ivae.batches import Minibatches
+from ivae.checkpoints import Checkpoint
+from ivae.checks import finite_array
 from ivae.models import LatentVariableModel
-from ivae.objectives import elbo
+from ivae.objectives import Bound, Objective
 from ivae.progress import ProgressLine
+from ivae.schedules import LearningRates, Schedule, Weights
+from ivae.shards import MEASURES, Shard
+from ivae.workers import choose_processes, cut, run
 
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train.
-
-    Attributes
-    ----------
-    epochs
-        Passes over the data. 20 passes over 40,000 samples are the released code's 12,500 steps.
-    batch_size
-        Samples in a minibatch; the paper's 64.
-    learning_rate
-        Adam's, at the start; the paper's grid is {.01, .001}. It falls to 0 along a half cosine,
-        so that the last epochs average the minibatch noise away.
-    """
-
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 0.01
-
-    def __post_init__(self) -> None:
-        whole_number("epochs", self.epochs)
-        whole_number("batch_size", self.batch_size)
-        positive_number("learning_rate", self.learning_rate)
-
-
-@dataclass(frozen=True)
 class History:
-    """What was measured while E members trained for T epochs.
+    """What was measured while E members trained, at T evaluations.
+
+    An evaluation's means are over the minibatches since the one before. Values of a member that
+    stopped early stay as they were; those of one that diverged are NaN from then on.
 
     Attributes
     ----------
+    steps, epochs
+        When the evaluations were, (T,).
+    objective
+        Mean of what is maximised, in nats for one sample, (T, E).
     elbo, reconstruction, kl
-        Mean over an epoch's minibatches, in nats for one sample, each (T, E).
+        The ELBO (weights 1) and its two terms, whatever the objective, (T, E).
+    mutual_information, total_correlation, dimension_wise_kl
+        The three parts of the KL term, (T, E); NaN for members whose weights do not need them, None
+        where the objective is no decomposition.
+    held_out
+        The objective on the samples kept from training, (T, E); None without any.
     mcc, mcc_sampled
-        After each epoch, over all samples, (T, E): of the posterior mean, and of one draw from the
-        posterior (the paper's). None where the sources are not known.
+        Over all samples, (T, E): of the posterior mean, and of one draw from the posterior (the
+        paper's). None where the sources are not known.
+    diverged
+        Members that were frozen because they diverged, each with the cause.
+    stopped
+        Members that were stopped early, each with the number of steps it made.
     seconds
-        Wall time of the whole training.
+        Wall time of this call; less than the training's where it was resumed.
     """
 
-    elbo: Array
+    steps: NDArray[np.int64]
+    epochs: Array
+    objective: Array
     reconstruction: Array
     kl: Array
+    mutual_information: Array | None
+    total_correlation: Array | None
+    dimension_wise_kl: Array | None
+    held_out: Array | None
     mcc: Array | None
     mcc_sampled: Array | None
+    diverged: dict[int, str]
+    stopped: dict[int, int]
     seconds: float
 
     @property
-    def epochs(self) -> NDArray[np.int64]:
-        """Epoch numbers 1 .. T, to plot against."""
-        return np.arange(1, len(self.elbo) + 1)
+    def elbo(self) -> Array:
+        """Reconstruction - KL, (T, E)."""
+        return np.asarray(self.reconstruction - self.kl)
 
 
 def train(
@@ -87,15 +90,19 @@ def train(
     z: ArrayLike | None = None,
     *,
     schedule: Schedule | None = None,
+    objective: Objective | None = None,
+    checkpoint: str | Path | None = None,
+    processes: int | None = None,
     label: str = "training",
     progress: bool = True,
 ) -> History:
-    """Maximise the ELBO of Eq. (8) for every member, in place.
+    """Maximise an objective for every member, in place.
 
     Parameters
     ----------
     model
-        Ensemble of E members, from :func:`ivae.models.ivae` or :func:`ivae.models.vae`.
+        Ensemble of E members, from :func:`ivae.models.ivae` or :func:`ivae.models.vae`, on the
+        device that is to do the work.
     x
         Observations, (N, d) for all members or (E, N, d) with one dataset for each.
     u
@@ -103,7 +110,16 @@ def train(
     z
         True sources (N, n) or (E, N, n), only ever used to measure the MCC.
     schedule
-        Epochs, minibatch size, learning rate.
+        Length, minibatch size, learning rates, evaluations, early stop.
+    objective
+        What to maximise, from :mod:`ivae.objectives`; Eq. (8) by default.
+    checkpoint
+        Folder that is written at every evaluation. Where a killed training left one, this one goes
+        on from there, and ends with the numbers that it would have had.
+    processes
+        Processes to cut the ensemble over, one thread each; 1 trains it in this one, with its
+        threads. By default as many as there are threads where the work is worth it. The results do
+        not depend on it, except for rounding.
     label, progress
         Name on the progress line, and whether to show one.
 
@@ -115,100 +131,176 @@ def train(
     ------
     ValueError
         When shapes do not fit the model, for NaN in x or z, for labels that are not the integers
-        0 .. M - 1 or leave a segment empty.
+        0 .. M - 1 or leave a segment empty, for lists that do not have one entry for each member,
+        and for a checkpoint that is damaged or of another training.
     FloatingPointError
-        When a member's objective is no longer finite; it names the members.
+        When every member has diverged. A single one is frozen and named in ``History.diverged``.
     """
-    schedule = schedule or Schedule()
-    data = _Batches(model, x, u, schedule.batch_size)
-    sources = None if z is None else _sources(model, z, data.n_rows)
-    optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, fused=True)
-    n_steps = schedule.epochs * data.n_batches
+    schedule, objective = schedule or Schedule(), objective or Bound()
+    x_data, u_data = model.check_data(x, u, every_segment=True)
+    sources = None if z is None else _sources(model, z, x_data.shape[1])
     line = ProgressLine(label, shown=progress)
-    rows: list[list[Array]] = []
-    for epoch in range(schedule.epochs):
-        totals = torch.zeros(2, model.n_members, dtype=torch.float64, device=data.x.device)
-        for batch, (x_batch, u_batch, noise) in enumerate(data.epoch(epoch)):
-            step = epoch * data.n_batches + batch
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * _half_cosine(step / n_steps)
-            terms = elbo(model, x_batch, u_batch, noise)
-            loss = -terms.value.mean(1).sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            totals += torch.stack((terms.reconstruction.detach(), terms.kl.detach())).sum(-1)
-        reconstruction, kl = (totals / data.n_rows).cpu().numpy()
-        _refuse_divergence(model, reconstruction - kl, epoch)
-        scores = [] if sources is None else list(_scores(model, data, sources, epoch))
-        rows.append([reconstruction - kl, reconstruction, kl, *scores])
-        shown = f", MCC {np.mean(scores[0]):.3f}" if scores else ""
-        line.report(
-            f"epoch {epoch + 1} of {schedule.epochs}, ELBO {np.mean(rows[-1][0]):.3f}{shown}"
+    draws = () if objective.n_draws == 1 else (objective.n_draws,)
+    data = Minibatches(
+        x_data, u_data, model.seeds, schedule.batch_size, schedule.held_out,
+        (*draws, model.n_latents),
+    )  # fmt: skip
+    weights = Weights(objective.weights, model.n_members)
+    rates = LearningRates(schedule, model.n_members)
+    n_steps = schedule.n_steps(data.steps_per_epoch)
+    if processes is None:
+        n_weights = sum(p.numel() for p in model.parameters()) // model.n_members
+        processes = choose_processes(model.n_members, n_weights, n_steps, schedule.batch_size)
+    if x_data.is_cuda:
+        processes = 1
+    parts = cut(model.n_members, processes)
+    folder = None
+    if checkpoint is not None:
+        settings = _settings(model, schedule, objective, x_data, u_data, sources is not None)
+        folder = Checkpoint(checkpoint, settings, parts)
+        parts = folder.shards
+    shards = [
+        Shard(
+            model.of(members),
+            data.of(members),
+            None if sources is None else _of_members(sources, members),
+            objective,
+            weights.of(members),
+            rates.of(members),
+            schedule,
         )
+        for members in parts
+    ]
+    run(shards, folder, processes, _Report(line, [len(p) for p in parts], n_steps))
+    for members, shard in zip(parts, shards, strict=True):
+        model.assign(members, shard.model)
+    history = _history(model, parts, shards, data.steps_per_epoch, line.elapsed)
+    _announce(line, model, history)
     line.close()
-    value, reconstruction, kl, *scores = (np.stack(column) for column in zip(*rows, strict=True))
-    of_means, of_draws = scores if scores else (None, None)
-    return History(value, reconstruction, kl, of_means, of_draws, line.elapsed)
+    return history
 
 
-class _Batches:
-    """The data on the model's device, cut into each member's own minibatches epoch by epoch."""
+class _Report:
+    """Adds the shards up to one progress line."""
 
-    def __init__(
-        self, model: LatentVariableModel, x: ArrayLike, u: ArrayLike, batch_size: int
-    ) -> None:
-        self.x, self.u = model.check_data(x, u, every_segment=True)
-        self.n_rows = self.x.shape[1]
-        self.seeds, self.n_latents, self.batch_size = model.seeds, model.n_latents, batch_size
-        self.n_batches = math.ceil(self.n_rows / batch_size)
+    def __init__(self, line: ProgressLine, members: list[int], n_steps: int) -> None:
+        self.line, self.members, self.total = line, members, n_steps * sum(members)
+        self.began: dict[int, int] = {}
+        self.now: dict[int, tuple[int, float, float]] = {}
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (x, u, noise) for each minibatch: (E, B, d), (E, B) and (E, B, n)."""
-        orders, noises = [], []
-        for seed in self.seeds:
-            minibatches = streams.generator(seed, "minibatches", epoch)
-            posterior = streams.generator(seed, "posterior noise", epoch)
-            orders.append(torch.randperm(self.n_rows, generator=minibatches))
-            noises.append(torch.randn(self.n_rows, self.n_latents, generator=posterior))
-        order = torch.stack(orders).to(self.x.device)
-        noise = torch.stack(noises).to(self.x)
-        member = torch.arange(len(self.seeds), device=order.device).unsqueeze(1)
-        for i in range(0, self.n_rows, self.batch_size):
-            rows = order[:, i : i + self.batch_size]
-            yield self.x[member, rows], self.u[member, rows], noise[:, i : i + self.batch_size]
+    def __call__(self, number: int, step: int, objective: float, score: float) -> None:
+        """Note how far a shard has come, and rewrite the line."""
+        self.began.setdefault(number, step)  # Not 0 where it was resumed.
+        self.now[number] = step, objective, score
+        sizes = self.members
+        done = sum(now[0] * sizes[i] for i, now in self.now.items())
+        made = done - sum(step * sizes[i] for i, step in self.began.items())
+        speed = made / max(self.line.elapsed, 1e-9)
+        text = f"{100 * done / self.total:.0f} %"
+        if speed:
+            text += f", {speed:,.0f} member-steps/s, {(self.total - done) / speed:.0f} s left"
+        for place, title in ((1, "objective"), (2, "MCC")):
+            known = [(n[place], sizes[i]) for i, n in self.now.items() if n[place] == n[place]]
+            if known:
+                mean = sum(v * n for v, n in known) / sum(n for _, n in known)
+                text += f", {title} {mean:.3f}"
+        self.line.report(text)
 
 
-def _sources(model: LatentVariableModel, z: ArrayLike, n_rows: int) -> Array:
+def _announce(line: ProgressLine, model: LatentVariableModel, history: History) -> None:
+    """Say aloud who diverged or stopped."""
+    for member, cause in history.diverged.items():
+        line.announce(
+            f"{line.label}: member {member} (seed {model.seeds[member]}) diverged, {cause}; it is "
+            "frozen as it was before. Lower its learning rate or raise its decoder variance."
+        )
+    for member, step in history.stopped.items():
+        line.announce(
+            f"{line.label}: member {member} (seed {model.seeds[member]}) stopped after {step} "
+            f"steps: {line.label} no longer improved it."
+        )
+
+
+def _history(
+    model: LatentVariableModel,
+    parts: list[list[int]],
+    shards: list[Shard],
+    steps_per_epoch: int,
+    seconds: float,
+) -> History:
+    diverged = {
+        m[e]: c for m, s in zip(parts, shards, strict=True) for e, c in s.standing.diverged.items()
+    }
+    stopped = {
+        m[e]: n for m, s in zip(parts, shards, strict=True) for e, n in s.standing.stopped.items()
+    }
+    if len(diverged) == model.n_members:
+        causes = "; ".join(
+            f"member {e} (seed {model.seeds[e]}): {c}" for e, c in sorted(diverged.items())
+        )
+        raise FloatingPointError(
+            f"every member diverged ({causes}). Lower the learning rate or raise the decoder "
+            "variance."
+        )
+    # Where all members of a shard stopped early, its last row holds for the rest of the training.
+    longest = max(shards, key=lambda shard: len(shard.rows))
+    columns: dict[str, Array] = {}
+    for name in longest.rows[0]:
+        columns[name] = np.stack(
+            [
+                np.concatenate([shard.rows[min(t, len(shard.rows) - 1)][name] for shard in shards])
+                for t in range(len(longest.rows))
+            ]
+        )
+    steps = np.array(longest.evaluated_at)
+    return History(
+        steps=steps,
+        epochs=steps / steps_per_epoch,
+        **{name: columns.get(name) for name in (*MEASURES, "held_out", "mcc", "mcc_sampled")},  # type: ignore[arg-type]
+        diverged=dict(sorted(diverged.items())),
+        stopped=dict(sorted(stopped.items())),
+        seconds=seconds,
+    )
+
+
+def _sources(model: LatentVariableModel, z: ArrayLike, n_rows: int) -> Tensor:
     array = np.asarray(z)
     lead: tuple[str | int, ...] = (model.n_members,) if array.ndim == 3 else ()
     array = finite_array("z", array, (*lead, n_rows, model.n_latents))
-    return array if array.ndim == 3 else np.broadcast_to(array, (model.n_members, *array.shape))
+    return torch.as_tensor(array).expand(model.n_members, -1, -1)
 
 
-def _scores(
-    model: LatentVariableModel, data: _Batches, sources: Array, epoch: int
-) -> tuple[Array, Array]:
-    """MCC of posterior means and of one posterior draw, each (E,), on all samples."""
-    posterior = model.infer(data.x, data.u)
-    draws = posterior.sample(model.evaluation_noise(posterior.mean, epoch))
-    return _mcc_by_member(sources, posterior.mean), _mcc_by_member(sources, draws)
+def _of_members(sources: Tensor, members: list[int]) -> Tensor:
+    return sources[: len(members)] if sources.stride(0) == 0 else sources[members]
 
 
-def _mcc_by_member(sources: Array, estimates: Tensor) -> Array:
-    pairs = zip(sources, estimates.cpu().numpy(), strict=True)
-    return np.array([mcc(true, estimate) for true, estimate in pairs])
+def _settings(
+    model: LatentVariableModel,
+    schedule: Schedule,
+    objective: Objective,
+    x: Tensor,
+    u: Tensor,
+    has_sources: bool,
+) -> dict[str, Any]:
+    """Return everything that decides a training's numbers, for its checkpoint."""
+    return {
+        "seeds": model.seeds,
+        "prior": model.family.name,
+        "sizes": (model.n_latents, model.n_observed, model.n_segments),
+        "network": asdict(model.network),
+        "decoder_variance": model.decoder_variance.tolist(),
+        "dtype": str(x.dtype),
+        "device": x.device.type,
+        "objective": {"name": type(objective).__name__, **asdict(objective)},
+        "schedule": asdict(schedule),
+        "data": _digest(x, u),
+        "sources": has_sources,
+    }
 
 
-def _refuse_divergence(model: LatentVariableModel, value: Array, epoch: int) -> None:
-    lost = np.flatnonzero(~np.isfinite(value))
-    if lost.size:
-        named = ", ".join(f"member {e} (seed {model.seeds[e]})" for e in lost)
-        raise FloatingPointError(
-            f"the ELBO of {named} is no longer finite in epoch {epoch + 1}; "
-            "lower the learning rate or raise the decoder variance."
-        )
-
-
-def _half_cosine(progress: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * progress))
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        once = tensor[:1] if tensor.stride(0) == 0 else tensor
+        digest.update(once.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
