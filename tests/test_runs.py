@@ -1,0 +1,80 @@
+"""Grids of runs, and their packing into ensembles."""
+
+from dataclasses import replace
+
+import pytest
+
+from ivae.runs import Run, bytes_of_member, grid, model_of, objective_of, pack, schedule_of
+
+
+def test_a_grid_is_every_combination_and_tuples_are_values():
+    runs = grid(model=["ivae", "vae"], seed=range(3), weights=(100, 1, 0, 10), epochs=5)
+    assert len(runs) == len(set(runs)) == 6
+    assert {run.weights for run in runs} == {(100, 1, 0, 10)}
+    assert {(run.model, run.seed) for run in runs} == {
+        (model, seed) for model in ("ivae", "vae") for seed in range(3)
+    }
+
+
+def test_runs_of_one_shape_share_an_ensemble():
+    varied = grid(seed=range(2), data_seed=[1, 2], learning_rate=[0.01, 0.001], beta=[1.0, 4.0])
+    shapes = grid(seed=range(2), hidden=[50, 200], model=["ivae", "vae"])
+    ensembles = pack([*varied, *shapes, *varied], memory_gb=100)
+    assert sorted(len(ensemble) for ensemble in ensembles) == [2, 2, 2, 2, 16]
+    assert {run for ensemble in ensembles for run in ensemble} == {*varied, *shapes}
+
+
+def test_memory_bounds_an_ensemble():
+    runs = grid(seed=range(10))
+    each = bytes_of_member(runs[0]) / 1e9
+    assert [len(e) for e in pack(runs, memory_gb=3.5 * each)] == [2, 3, 2, 3]
+    assert [len(e) for e in pack(runs, memory_gb=each / 2)] == [1] * 10
+
+
+@pytest.mark.parametrize(
+    "larger",
+    [{"hidden": 200}, {"n_layers": 5}, {"samples_per_segment": 9000}, {"batch_size": 640}],
+)
+def test_larger_runs_take_more_memory(larger):
+    assert bytes_of_member(replace(Run(), **larger)) > bytes_of_member(Run())
+
+
+@pytest.mark.parametrize("model", ["ivae", "vae"])
+def test_the_memory_of_weights_counts_every_weight(model):
+    run = Run(model=model, n_segments=1, samples_per_segment=1, batch_size=1)
+    built = model_of([run])
+    n_weights = sum(parameter.numel() for parameter in built.parameters())
+    assert 4 * 8 * n_weights < bytes_of_member(run) < 4 * 9 * n_weights
+
+
+def test_an_ensemble_has_its_runs_settings_member_by_member():
+    runs = [
+        Run(seed=3, objective="decomposition", weights=(100, 1, 0, 10), decoder_variance=0.1),
+        Run(seed=5, objective="decomposition", learning_rate=0.001, decay="plateau"),
+    ]
+    (ensemble,) = pack(runs)
+    model, objective, schedule = model_of(ensemble), objective_of(ensemble), schedule_of(ensemble)
+    assert model.seeds == (3, 5)
+    assert model.decoder_variance.tolist() == [0.1, 0.01]
+    assert objective.dimension_wise_kl == [10, 1.0]
+    assert list(schedule.learning_rate) == [0.01, 0.001]
+    assert list(schedule.decay) == ["cosine", "plateau"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: grid(sed=range(3)), "every axis must be one of .*; got 'sed'"),
+        (lambda: Run(model="gan"), "model must be one of ivae, vae; got 'gan'"),
+        (lambda: Run(objective="mse"), "objective must be one of elbo, decomposition, importance-"),
+        (lambda: Run(preset="mnist"), "preset must be one of paper, released"),
+        (lambda: Run(hidden=0), "hidden must be a whole number >= 1; got 0"),
+        (lambda: Run(learning_rate=-1.0), "learning_rate must be a finite number above 0"),
+        (lambda: Run(decay="step"), "decay must be one of cosine, constant, plateau"),
+        (lambda: Run(weights=(1, 1, -1, 1), objective="decomposition"), "weight c must be"),
+        (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
+    ],
+)
+def test_bad_runs_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

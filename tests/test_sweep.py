@@ -1,0 +1,134 @@
+"""Sweeps: the same numbers as single trainings, resumed where they stopped, on a real cluster."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+from ivae import data, models
+from ivae.models import Network
+from ivae.results import load
+from ivae.runs import Run, grid
+from ivae.schedules import Schedule
+from ivae.sweep import sweep, train_ensemble
+from ivae.training import train
+
+TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 50, "hidden": 8}
+SMALL = TINY | {"preset": "paper", "epochs": 2, "batch_size": 16}
+
+
+def test_each_row_is_the_run_trained_alone(tmp_path):
+    runs = grid(model=["ivae", "vae"], seed=range(2), data_seed=[1, 2], **SMALL)
+    table = sweep(runs, tmp_path, progress=False)
+    assert list(table["seed"]) == [run.seed for run in runs]
+    assert set(table["status"]) == {"done"}
+    for row, run in zip(table.to_dict("records"), runs, strict=True):
+        truth = data.generate("paper", run.data_seed, 2, 3, 4, 50)
+        options = {"seeds": [run.seed], "network": Network(hidden=8)}
+        ivae = run.model == "ivae"
+        model = models.ivae(2, 3, 4, **options) if ivae else models.vae(2, 3, **options)
+        history = train(
+            *(model, truth.x, truth.u, truth.z),
+            schedule=Schedule(epochs=2, batch_size=16),
+            progress=False,
+        )
+        assert row["elbo"] == pytest.approx(history.elbo[-1, 0], rel=1e-3)
+        assert row["mcc"] == pytest.approx(history.mcc[-1, 0], abs=1e-3)
+
+
+def test_a_restarted_sweep_trains_only_what_is_missing(tmp_path, monkeypatch, capsys):
+    first = grid(seed=range(2), **SMALL)
+    before = sweep(first, tmp_path)
+    records = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    trained = []
+    original = train_ensemble
+
+    def spy(runs, device, processes):
+        trained.extend(runs)
+        return original(runs, device, processes)
+
+    monkeypatch.setattr("ivae.sweep.train_ensemble", spy)
+    more = grid(seed=range(3), hidden=[8, 9], **{k: v for k, v in SMALL.items() if k != "hidden"})
+    after = sweep(more, tmp_path)
+    assert set(trained) == set(more) - set(first)
+    both = after[after["seed"].isin([0, 1]) & (after["hidden"] == 8)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(both, before)
+    assert all((tmp_path / name).read_bytes() == content for name, content in records.items())
+
+
+def test_a_failed_ensemble_is_told_and_tried_again(tmp_path, capsys):
+    bad = Run(**(SMALL | {"held_out": 0.001}))  # Of 200 samples that is none.
+    good = replace(bad, held_out=0.0)
+    table = sweep([bad, good], tmp_path)
+    assert list(table["status"]) == ["failed", "done"]
+    assert table["error"][0].startswith("held_out = 0.001 of 200 samples")
+    assert np.isnan(table["mcc"][0])
+    assert "sweep: an ensemble of 1 failed: ValueError" in capsys.readouterr().out
+    assert len(list(tmp_path.glob("*.json"))) == 1
+
+
+def test_a_record_has_settings_and_curves(tmp_path):
+    sweep(grid(seed=range(2), **SMALL), tmp_path, progress=False)
+    (path,) = tmp_path.glob("*.json")
+    record = load(path)
+    assert [run["seed"] for run in record.settings["runs"]] == [0, 1]
+    assert np.shape(record.values["curves"]["mcc"]) == (2, 2)
+    assert record.values["mcc"] == record.values["curves"]["mcc"][-1]
+
+
+def test_a_diverged_run_is_a_row(tmp_path):
+    wild = SMALL | {"steps": 200}
+    with np.errstate(all="ignore"):
+        table = sweep([Run(**wild), Run(**wild, learning_rate=1e30)], tmp_path, progress=False)
+    assert list(table["status"]) == ["done", "diverged"]
+    assert "is no longer finite in step" in table["error"][1]
+
+
+def test_no_runs_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match="runs must hold at least one Run; got none"):
+        sweep([], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_killed_worker_costs_its_task_alone(tmp_path, capfd):
+    """A real cluster; one of its two workers is killed while it trains."""
+    runs = grid(seed=range(4), **(SMALL | {"epochs": 40}))
+    expected = sweep(runs, tmp_path / "here", progress=False)
+    memory = 1e-9  # One run an ensemble: four tasks.
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        workers = client.run(os.getpid)
+        killed = []
+
+        def kill(dask_scheduler):
+            busy = [w for w in dask_scheduler.workers.values() if w.processing]
+            return busy[0].address if busy else None
+
+        import threading
+
+        def assassin():
+            for _ in range(600):
+                address = client.run_on_scheduler(kill)
+                if address in workers:
+                    time.sleep(0.3)  # In the middle of the training.
+                    os.kill(workers[address], signal.SIGKILL)
+                    killed.append(address)
+                    return
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=assassin)
+        thread.start()
+        table = sweep(runs, tmp_path / "there", scheduler=client, memory_gb=memory, progress=False)
+        thread.join()
+        assert len(killed) == 1
+    assert len(list((tmp_path / "there").glob("*.json"))) == 4
+    assert list(table["status"]) == ["done"] * 4
+    np.testing.assert_allclose(table["elbo"], expected["elbo"], rtol=1e-3)
