@@ -23,8 +23,8 @@ test: $(READY) $(HTML)  ## lint, types, unit tests, and tests of the rendered bo
 full: $(READY)  ## the same book with the paper's sizes; its records go to book/results/full
 	$(PY) book/build.py --mode full
 
-bench: $(READY)  ## time of a training step against the number of members
-	$(PY) benchmarks/training_step.py
+bench: $(READY)  ## how fast training is, against the usual loop; writes _build/bench.json
+	$(PY) benchmarks/speed.py
 
 clean:  ## remove everything that was built, but not .venv
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

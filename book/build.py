@@ -22,6 +22,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from benchmark_tables import speed_tables
 
 from ivae.progress import ProgressLine
 
@@ -31,7 +32,9 @@ EXECUTED = BUILD / "executed"
 RECORDS = BUILD / "records"
 STAGE = BUILD / "stage"
 FULL_RECORDS = ROOT / "book" / "results" / "full"
+BENCHMARKS = BUILD / "bench.json", ROOT / "book" / "results" / "bench.json"
 TABLE_MARK = "% the execution table goes here"
+SPEED_MARK = "% the benchmark goes here"
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ def overlay(chapters: list[Path]) -> None:
     page = STAGE / "book" / "reproduce.md"
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace(TABLE_MARK, _execution_table(executions)), encoding="utf-8")
+    page = STAGE / "book" / "engine.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(SPEED_MARK, speed_tables(last_benchmark())), encoding="utf-8")
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["execute_notebooks"] = "off"
     config["html"]["extra_footer"] = _footer(executions)
@@ -127,6 +133,12 @@ def render() -> int:
     (output / "_build" / "html").rename(BUILD / "html")
     print(f"rendered in {time.monotonic() - started:.0f} s: _build/html/index.html", flush=True)
     return 0
+
+
+def last_benchmark() -> dict[str, Any]:
+    """Return the record of the last make bench here, else the one that is kept with the book."""
+    path = next(path for path in BENCHMARKS if path.exists())
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _arguments() -> argparse.Namespace:
