@@ -27,18 +27,31 @@ LOCKED = dict(
 # Each module may import only from those before it.
 ORDER = [
     "checks",
+    "memory",
     "streams",
     "progress",
+    "results",
     "families",
     "data",
     "nets",
     "models",
+    "schedules",
+    "aggregate",
     "objectives",
+    "gradients",
     "metrics",
+    "adam",
+    "steps",
+    "batches",
+    "standing",
+    "shards",
+    "checkpoints",
+    "workers",
     "training",
+    "runs",
+    "sweep",
     "theory",
     "exact",
-    "results",
     "style",
     "illustrations",
     "plots",
@@ -144,14 +157,17 @@ def test_notebooks_are_in_the_table_of_contents(path):
     assert f"notebooks/{path.stem}\n" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
 
 
-def test_the_readmes_python_runs(tmp_path, monkeypatch, capsys):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "shown"), [("README.md", "(iii) holds"), ("book/engine.md", "data_seed")]
+)
+def test_the_python_of_a_page_runs(page, shown, tmp_path, monkeypatch, capsys):
+    text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert blocks
     monkeypatch.chdir(tmp_path)
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
-    assert "(iii) holds" in capsys.readouterr().out
+        exec(compile(block, page, "exec"), {})
+    assert shown in capsys.readouterr().out
 
 
 def test_the_readme_lists_every_module():
