@@ -84,5 +84,7 @@ def _sizes(values: dict[str, Any]) -> str:
         for row in values["gpu"]
     )
     no_gpu = "No GPU was at hand: the CUDA path was not measured."
-    caption = "One epoch of 4 iVAEs, start and evaluation included, against the size of the data:"
+    caption = (
+        "One epoch of 4 iVAEs and its evaluation, in one process, against the size of the data:"
+    )
     return caption + "\n\n" + "\n".join(rows) + "\n\n" + (gpu.strip() or no_gpu)

@@ -256,7 +256,9 @@ class LatentVariableModel(nn.Module):
             for row in each
         ]
         bias = self.decoder.first.bias
-        data = torch.as_tensor(observed).to(bias).expand(self.n_members, -1, -1)
+        data = (
+            torch.as_tensor(np.ascontiguousarray(observed)).to(bias).expand(self.n_members, -1, -1)
+        )
         return data, torch.as_tensor(np.stack(checked)).to(bias.device).expand(self.n_members, -1)
 
     def infer(self, x: ArrayLike | Tensor, u: ArrayLike | Tensor) -> Posterior:

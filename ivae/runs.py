@@ -70,9 +70,24 @@ class Run:
         one_of("preset", self.preset, data.PRESETS)
         one_of("model", self.model, ("ivae", "vae"))
         one_of("objective", self.objective, ("elbo", "decomposition", "importance-weighted"))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):  # A record holds plain numbers.
+                object.__setattr__(self, field.name, value.item())
+        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
+        if len(self.weights) != 4:
+            raise ValueError(f"weights must be four numbers a, b, c, d; got {self.weights}.")
         whole_number("seed", self.seed, at_least=0)
+        whole_number("data_seed", self.data_seed, at_least=0)
+        one_of("prior", self.prior, ("gaussian", "laplace"))
+        if self.n_components not in (1, 2):
+            raise ValueError(f"n_components must be 1 or 2; got {self.n_components!r}.")
         for name in ("n_latents", "n_observed", "n_segments", "samples_per_segment"):
             whole_number(name, getattr(self, name))
+        if self.n_latents > self.n_observed:
+            raise ValueError(
+                f"n_latents must be at most n_observed = {self.n_observed}; got {self.n_latents}."
+            )
         positive_number("decoder_variance", self.decoder_variance)
         _network(self)
         objective_of([self])

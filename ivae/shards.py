@@ -127,7 +127,8 @@ class Shard:
         self.adam = MemberwiseAdam(self.live_model.parameters())
         self.adam.set_moments(moments)
         kind = GraphedStep if self.live_data.x.is_cuda else Step
-        self.make_step = kind(self.live_model, self.objective, self.adam, self.data.n_rows)
+        sizes = self.data.n_rows, min(self.data.batch_size, self.data.n_rows)
+        self.make_step = kind(self.live_model, self.objective, self.adam, *sizes)
 
     def _keep(self, positions: list[int]) -> None:
         """Go on with some of the live members alone."""
@@ -241,8 +242,9 @@ class Shard:
         noise = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(x)
         weights, _ = next(self._settings(1))
         total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        for i in range(0, x.shape[1], self.data.batch_size):
-            here = slice(i, i + self.data.batch_size)
+        size = min(self.data.batch_size, self.data.n_rows)  # What log q(z) is estimated for.
+        for i in range(0, x.shape[1], size):
+            here = slice(i, i + size)
             done = self.live_model(x[:, here], u[:, here], noise[:, here])
             terms = self.objective.terms(done, weights, self.data.n_rows)
             total += terms.value.sum(1)
@@ -258,7 +260,9 @@ class Shard:
         sources = [self.sources[member].numpy() for member in self.live]
         pairs = {"mcc": posterior.mean, "mcc_sampled": draws}
         return {
-            name: np.array([mcc(z, e) for z, e in zip(sources, values.cpu().numpy(), strict=True)])
+            name: np.array(
+                [_score(z, e) for z, e in zip(sources, values.cpu().numpy(), strict=True)]
+            )
             for name, values in pairs.items()
         }
 
@@ -301,3 +305,8 @@ class Shard:
         moments = [tensors[name] for name in sorted(tensors) if name.startswith("adam.")]
         device = self.data.x.device
         self._take(live, [m.to(device) if m.dim() else m for m in moments])
+
+
+def _score(z: NDArray[Any], estimate: NDArray[Any]) -> float:
+    # A member on the point of diverging may have estimates that are not; the next step finds it.
+    return mcc(z, estimate) if np.isfinite(estimate).all() else np.nan

@@ -18,8 +18,8 @@ class Step:
     ----------
     model, objective, adam
         Ensemble of E members, what to maximise, and the optimiser of the model's parameters.
-    n_data
-        Samples in each member's training data.
+    n_data, batch_size
+        Samples in each member's training data, and in a minibatch but the last of an epoch.
     """
 
     def __init__(
@@ -28,8 +28,10 @@ class Step:
         objective: Objective,
         adam: MemberwiseAdam,
         n_data: int,
+        batch_size: int,
     ) -> None:
-        self.model, self.objective, self.adam, self.n_data = model, objective, adam, n_data
+        self.model, self.objective, self.adam = model, objective, adam
+        self.n_data, self.batch_size = n_data, batch_size
 
     def __call__(
         self, x: Tensor, u: Tensor, noise: Tensor, weights: Tensor, rates: Tensor
@@ -48,8 +50,8 @@ class Step:
 class GraphedStep(Step):
     """A :class:`Step` on a GPU, recorded once as a CUDA graph and then replayed.
 
-    A step is some hundred small kernels; a graph launches them together. Minibatches of another
-    size than the first, the last of an epoch, take the ordinary way.
+    A step is some hundred small kernels; a graph launches them together. A minibatch of another
+    size, the last of an epoch, takes the ordinary way.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None
@@ -59,16 +61,16 @@ class GraphedStep(Step):
     ) -> Tensor:
         """Make a step with rates (E,) or (1,); return the terms' sums, (T, E)."""
         given = (x, u, noise, weights, rates)
-        if self._graph is None:
-            self._record(given)
-        if x.shape != self._given[0].shape or self._graph is None:
-            return super().__call__(*given)
-        for kept, new in zip(self._given, given, strict=True):
-            kept.copy_(new)
-        self._graph.replay()
-        return self._sums.clone()
+        with torch.cuda.device(x.device):
+            if x.shape[1] != self.batch_size:
+                return Step.__call__(self, *given)
+            graph = self._graph or self._record(given)
+            for kept, new in zip(self._given, given, strict=True):
+                kept.copy_(new)
+            graph.replay()
+            return self._sums.clone()
 
-    def _record(self, given: tuple[Tensor, ...]) -> None:
+    def _record(self, given: tuple[Tensor, ...]) -> torch.cuda.CUDAGraph:
         # Rehearsals, which the recording needs, change weights and moments: these are put back.
         self._given = tuple(tensor.clone() for tensor in given)
         values = self.adam.values.clone()
@@ -77,11 +79,13 @@ class GraphedStep(Step):
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(3):
-                super().__call__(*self._given)
+                Step.__call__(self, *self._given)
         torch.cuda.current_stream().wait_stream(aside)
         self.adam.values.copy_(values)
         for i, moment in enumerate(self.adam.moments()):
             moment.copy_(moments[i])
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._sums = super().__call__(*self._given)
+        # Another thread may allocate on the GPU meanwhile, as a Dask worker's threads do.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._sums = Step.__call__(self, *self._given)
+        return self._graph

@@ -22,7 +22,18 @@ from ivae import data
 from ivae.progress import ProgressLine
 from ivae.results import Record, load, save
 from ivae.runs import Run, dataset_of, model_of, objective_of, pack, schedule_of
-from ivae.training import History, train
+from ivae.training import EveryMemberDiverged, History, train
+
+MEASURED = {
+    "final_objective": "objective",
+    "elbo": "elbo",
+    "reconstruction": "reconstruction",
+    "kl": "kl",
+    "held_out_objective": "held_out",
+    "mcc": "mcc",
+    "mcc_sampled": "mcc_sampled",
+}
+"""Columns of what a run gave, none of them named as a setting, and whence in a History."""
 
 
 def sweep(
@@ -58,9 +69,9 @@ def sweep(
     DataFrame
         A row for each run, in the order given: its settings; ``status``, which is ``"done"``,
         ``"stopped"`` (early), ``"diverged"`` or ``"failed"``; ``error``, the cause of the last
-        two; and, at the end of its training, ``objective``, ``elbo``, ``reconstruction``, ``kl``,
-        ``held_out``, ``mcc`` and ``mcc_sampled``. Failed runs have no record: starting the sweep
-        again tries them again.
+        two; and, at the end of its training, ``final_objective``, ``elbo``, ``reconstruction``,
+        ``kl``, ``held_out_objective``, ``mcc`` and ``mcc_sampled``. Failed runs have no record:
+        starting the sweep again tries them again.
 
     Raises
     ------
@@ -99,7 +110,7 @@ def sweep(
     if scheduler is None:
         for ensemble in ensembles:
             note(running=1)
-            finish(ensemble, _here(ensemble, device))
+            finish(ensemble, _here(ensemble, device, progress))
     else:
         client = Client(scheduler) if isinstance(scheduler, str) else scheduler
         _on_cluster(client, ensembles, device, note, finish)
@@ -109,7 +120,9 @@ def sweep(
     return pd.DataFrame([asdict(run) | rows[run] for run in asked])
 
 
-def train_ensemble(runs: Sequence[Run], device: str, processes: int | None) -> dict[str, Any]:
+def train_ensemble(
+    runs: Sequence[Run], device: str, processes: int | None, progress: bool
+) -> dict[str, Any]:
     """Train runs that :func:`ivae.runs.pack` has put together; return what a record holds of them.
 
     The values are lists with one entry for each run; ``curves`` holds (T, E) lists.
@@ -122,22 +135,22 @@ def train_ensemble(runs: Sequence[Run], device: str, processes: int | None) -> d
     x, u, z = data.stack(each) if len(datasets) > 1 else (each[0].x, each[0].u, each[0].z)
     model = model_of(runs).to(device)
     schedule, objective = schedule_of(runs), objective_of(runs)
-    history = train(
-        model,
-        x,
-        u,
-        z,
-        schedule=schedule,
-        objective=objective,
-        processes=processes,
-        progress=processes is None,
-        label=f"{len(runs)} {first.model}s",
-    )
+    try:
+        history = train(
+            *(model, x, u, z),
+            schedule=schedule,
+            objective=objective,
+            processes=processes,
+            progress=progress,
+            label=f"{len(runs)} {first.model}s",
+        )
+    except EveryMemberDiverged as error:
+        history = error.history
     return _outcome(history, len(runs))
 
 
-def _here(ensemble: list[Run], device: str) -> dict[str, Any] | BaseException:
-    task = delayed(train_ensemble, pure=False)(ensemble, device, None)
+def _here(ensemble: list[Run], device: str, progress: bool) -> dict[str, Any] | BaseException:
+    task = delayed(train_ensemble, pure=False)(ensemble, device, None, progress)
     try:
         (outcome,) = compute(task, scheduler="synchronous")
     except Exception as error:
@@ -151,7 +164,7 @@ def _on_cluster(
     waiting: dict[Any, list[Run]] = {}
     for ensemble in ensembles:
         # A worker of the cluster is one process; its threads are its own affair.
-        future = client.submit(train_ensemble, ensemble, device, 1, pure=False)
+        future = client.submit(train_ensemble, ensemble, device, 1, False, pure=False)
         waiting[future] = ensemble
         note(running=1)
     for future in as_completed(list(waiting)):
@@ -161,8 +174,7 @@ def _on_cluster(
 
 
 def _outcome(history: History, n_members: int) -> dict[str, Any]:
-    names = ("objective", "elbo", "reconstruction", "kl", "held_out", "mcc", "mcc_sampled")
-    found = {name: getattr(history, name) for name in names}
+    found = {name: getattr(history, attribute) for name, attribute in MEASURED.items()}
     curves = {name: values for name, values in found.items() if values is not None}
     status = ["done"] * n_members
     error = [""] * n_members
@@ -184,8 +196,14 @@ def _done(folder: Path) -> dict[Run, dict[str, Any]]:
     rows: dict[Run, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):
         record = load(path)
-        runs = [_revive(values) for values in record.settings["runs"]]
-        rows |= _rows(runs, record.values)
+        try:
+            runs = [_revive(values) for values in record.settings["runs"]]
+            rows |= _rows(runs, record.values)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"{path} is no record of a sweep by this version ({error!r}); move it elsewhere, "
+                "or name another folder."
+            ) from error
     return rows
 
 

@@ -9,6 +9,7 @@ arrangement free: members are cut into shards, and a long training puts each int
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from ivae.batches import Minibatches
 from ivae.checkpoints import Checkpoint
-from ivae.checks import finite_array
+from ivae.checks import finite_array, whole_number
 from ivae.models import LatentVariableModel
 from ivae.objectives import Bound, Objective
 from ivae.progress import ProgressLine
@@ -133,8 +134,8 @@ def train(
         When shapes do not fit the model, for NaN in x or z, for labels that are not the integers
         0 .. M - 1 or leave a segment empty, for lists that do not have one entry for each member,
         and for a checkpoint that is damaged or of another training.
-    FloatingPointError
-        When every member has diverged. A single one is frozen and named in ``History.diverged``.
+    EveryMemberDiverged
+        A FloatingPointError. A single member is frozen and named in ``History.diverged``.
     """
     schedule, objective = schedule or Schedule(), objective or Bound()
     x_data, u_data = model.check_data(x, u, every_segment=True)
@@ -151,12 +152,13 @@ def train(
     if processes is None:
         n_weights = sum(p.numel() for p in model.parameters()) // model.n_members
         processes = choose_processes(model.n_members, n_weights, n_steps, schedule.batch_size)
+    whole_number("processes", processes)
     if x_data.is_cuda:
         processes = 1
     parts = cut(model.n_members, processes)
     folder = None
     if checkpoint is not None:
-        settings = _settings(model, schedule, objective, x_data, u_data, sources is not None)
+        settings = _settings(model, schedule, objective, x_data, u_data, sources)
         folder = Checkpoint(checkpoint, settings, parts)
         parts = folder.shards
     shards = [
@@ -175,9 +177,25 @@ def train(
     for members, shard in zip(parts, shards, strict=True):
         model.assign(members, shard.model)
     history = _history(model, parts, shards, data.steps_per_epoch, line.elapsed)
-    _announce(line, model, history)
     line.close()
+    if len(history.diverged) == model.n_members:
+        raise EveryMemberDiverged(model.seeds, history)
+    _announce(line, model, history)
     return history
+
+
+class EveryMemberDiverged(FloatingPointError):
+    """No member is left; ``history`` says when and why each was lost."""
+
+    def __init__(self, seeds: Sequence[int], history: History) -> None:
+        causes = "; ".join(
+            f"member {e} (seed {seeds[e]}): {cause}" for e, cause in history.diverged.items()
+        )
+        super().__init__(
+            f"every member diverged ({causes}). Lower the learning rate or raise the decoder "
+            "variance."
+        )
+        self.history = history
 
 
 class _Report:
@@ -234,21 +252,20 @@ def _history(
     stopped = {
         m[e]: n for m, s in zip(parts, shards, strict=True) for e, n in s.standing.stopped.items()
     }
-    if len(diverged) == model.n_members:
-        causes = "; ".join(
-            f"member {e} (seed {model.seeds[e]}): {c}" for e, c in sorted(diverged.items())
-        )
-        raise FloatingPointError(
-            f"every member diverged ({causes}). Lower the learning rate or raise the decoder "
-            "variance."
-        )
-    # Where all members of a shard stopped early, its last row holds for the rest of the training.
-    longest = max(shards, key=lambda shard: len(shard.rows))
+    # Where all members of a shard stopped early, its last row holds for the rest of the training;
+    # where all diverged before the first evaluation, its rows lack what was not measured.
+    longest = max(shards, key=lambda shard: (shard.step, len(shard.rows)))
+    blank = [np.full(shard.model.n_members, np.nan) for shard in shards]
     columns: dict[str, Array] = {}
-    for name in longest.rows[0]:
+    for name in max((shard.rows[0] for shard in shards), key=len):
         columns[name] = np.stack(
             [
-                np.concatenate([shard.rows[min(t, len(shard.rows) - 1)][name] for shard in shards])
+                np.concatenate(
+                    [
+                        shard.rows[min(t, len(shard.rows) - 1)].get(name, nothing)
+                        for shard, nothing in zip(shards, blank, strict=True)
+                    ]
+                )
                 for t in range(len(longest.rows))
             ]
         )
@@ -267,7 +284,7 @@ def _sources(model: LatentVariableModel, z: ArrayLike, n_rows: int) -> Tensor:
     array = np.asarray(z)
     lead: tuple[str | int, ...] = (model.n_members,) if array.ndim == 3 else ()
     array = finite_array("z", array, (*lead, n_rows, model.n_latents))
-    return torch.as_tensor(array).expand(model.n_members, -1, -1)
+    return torch.as_tensor(np.ascontiguousarray(array)).expand(model.n_members, -1, -1)
 
 
 def _of_members(sources: Tensor, members: list[int]) -> Tensor:
@@ -280,7 +297,7 @@ def _settings(
     objective: Objective,
     x: Tensor,
     u: Tensor,
-    has_sources: bool,
+    sources: Tensor | None,
 ) -> dict[str, Any]:
     """Return everything that decides a training's numbers, for its checkpoint."""
     return {
@@ -294,7 +311,8 @@ def _settings(
         "objective": {"name": type(objective).__name__, **asdict(objective)},
         "schedule": asdict(schedule),
         "data": _digest(x, u),
-        "sources": has_sources,
+        "sources": None if sources is None else _digest(sources),
+        "initial weights": _digest(*model.parameters()),
     }
 
 
@@ -302,5 +320,5 @@ def _digest(*tensors: Tensor) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         once = tensor[:1] if tensor.stride(0) == 0 else tensor
-        digest.update(once.contiguous().cpu().numpy().tobytes())
+        digest.update(once.detach().contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()

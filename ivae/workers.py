@@ -8,6 +8,7 @@ training does not earn back. Workers stay for the next training and end with the
 from __future__ import annotations
 
 import math
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
@@ -39,6 +40,8 @@ def choose_processes(n_members: int, n_weights: int, n_steps: int, batch_size: i
     n_steps, batch_size
         Of the training.
     """
+    if multiprocessing.current_process().daemon:  # Such a process may not start others.
+        return 1
     seconds = n_members * n_weights * n_steps * batch_size * _SECONDS_PER_PRODUCT
     if seconds < WORTH_A_PROCESS:
         return 1
@@ -73,6 +76,11 @@ def run(
         for number, shard in enumerate(shards):
             _train(number, shard, folder, _called(report, number))
         return
+    if multiprocessing.current_process().daemon:
+        raise ValueError(
+            "processes must be 1 in a process that may start no others, as those of "
+            f"multiprocessing.Pool and of Dask; got {processes}."
+        )
     with tempfile.TemporaryDirectory(prefix="ivae-") as place:
         board = np.memmap(Path(place) / "progress", np.float64, "w+", shape=(len(shards), 3))
         board[:] = np.nan
@@ -99,8 +107,9 @@ def _watch(
     report: Callable[[int, int, float, float], None],
 ) -> None:
     while not all(future.done() for future in futures):
-        if any(future.done() and future.exception() for future in futures):
-            return
+        for future in futures:
+            if future.done():
+                future.result()  # Raises what the worker raised, without waiting for the others.
         time.sleep(0.1)
         for number, (step, objective, score) in enumerate(board.tolist()):
             if not math.isnan(step):

@@ -72,6 +72,11 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
         (lambda: Run(learning_rate=-1.0), "learning_rate must be a finite number above 0"),
         (lambda: Run(decay="step"), "decay must be one of cosine, constant, plateau"),
         (lambda: Run(weights=(1, 1, -1, 1), objective="decomposition"), "weight c must be"),
+        (lambda: Run(weights=(1, 1, 0)), "weights must be four numbers a, b, c, d; got"),
+        (lambda: Run(n_components=3), "n_components must be 1 or 2; got 3"),
+        (lambda: Run(prior="cauchy"), "prior must be one of gaussian, laplace; got 'cauchy'"),
+        (lambda: Run(n_latents=9), "n_latents must be at most n_observed = 5; got 9"),
+        (lambda: Run(data_seed=-1), "data_seed must be a whole number >= 0; got -1"),
         (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
     ],
 )

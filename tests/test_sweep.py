@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from distributed import Client, LocalCluster
 
 from ivae import data, models
 from ivae.models import Network
-from ivae.results import load
+from ivae.results import Record, load, save
 from ivae.runs import Run, grid
 from ivae.schedules import Schedule
-from ivae.sweep import sweep, train_ensemble
+from ivae.sweep import MEASURED, sweep, train_ensemble
 from ivae.training import train
 
 TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 50, "hidden": 8}
@@ -48,9 +48,9 @@ def test_a_restarted_sweep_trains_only_what_is_missing(tmp_path, monkeypatch, ca
     trained = []
     original = train_ensemble
 
-    def spy(runs, device, processes):
+    def spy(runs, *options):
         trained.extend(runs)
-        return original(runs, device, processes)
+        return original(runs, *options)
 
     monkeypatch.setattr("ivae.sweep.train_ensemble", spy)
     more = grid(seed=range(3), hidden=[8, 9], **{k: v for k, v in SMALL.items() if k != "hidden"})
@@ -87,6 +87,35 @@ def test_a_diverged_run_is_a_row(tmp_path):
         table = sweep([Run(**wild), Run(**wild, learning_rate=1e30)], tmp_path, progress=False)
     assert list(table["status"]) == ["done", "diverged"]
     assert "is no longer finite in step" in table["error"][1]
+
+
+def test_when_all_of_an_ensemble_diverge_they_are_rows_too(tmp_path):
+    table = sweep([Run(**SMALL, learning_rate=1e30)], tmp_path, progress=False)
+    assert list(table["status"]) == ["diverged"]
+    assert len(list(tmp_path.glob("*.json"))) == 1
+
+
+def test_a_table_keeps_settings_and_results_apart(tmp_path):
+    assert not {field.name for field in fields(Run)} & set(MEASURED)
+    runs = grid(objective=["elbo", "importance-weighted"], held_out=[0.0, 0.2], **SMALL)
+    table = sweep(runs, tmp_path, progress=False)
+    assert list(table["objective"]) == [run.objective for run in runs]
+    assert list(table["held_out"]) == [0.0, 0.2, 0.0, 0.2]
+    assert list(table["held_out_objective"].isna()) == [True, False, True, False]
+
+
+def test_numpy_numbers_and_lists_are_plain_settings(tmp_path):
+    settings = SMALL | {"learning_rate": np.float64(0.01), "weights": [1, 1, 0, 10]}
+    run = Run(seed=np.arange(3)[1], **settings)
+    assert run == Run(seed=1, **(settings | {"learning_rate": 0.01, "weights": (1, 1, 0, 10)}))
+    sweep([run], tmp_path, progress=False)
+    assert sweep([run], tmp_path, progress=False)["status"][0] == "done"
+
+
+def test_other_records_in_the_folder_are_named(tmp_path):
+    save(Record("a chapter", {"mode": "fast"}, {}), tmp_path / "02_model.json")
+    with pytest.raises(ValueError, match=r"02_model.json is no record of a sweep.*KeyError.*move"):
+        sweep([Run(**SMALL)], tmp_path)
 
 
 def test_no_runs_are_an_error(tmp_path):
