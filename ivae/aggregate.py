@@ -3,11 +3,14 @@
 Both estimators come from Chen et al. (2018). With B samples of N in the minibatch, z_b drawn from
 q(z|x_b, u_b), they weigh the B densities q(z_b|x_j, u_j):
 
-    weighted     every j by 1 / (B N); simple, and too low: its weights add up to 1 / N
-    stratified   j = b by 1 / N, the next sample by (N - B + 1) / (N (B - 1)), all others by
-                 1 / (B - 1); the weights add up to 1, and its mean is q(z_b)
+    weighted     every j by 1 / (B N); too low, by a factor between B and about N
+    stratified   j = b by 1 / N, the next of the minibatch, in a circle, by
+                 (N - B + 1) / (N (B - 1)), all others by 1 / (B - 1); for B > 1 the weights add up
+                 to 1, and its mean is q(z_b)
 
-Either way the logarithm of the estimate is biased.
+The constant 1 / (B N) is in no gradient, but it moves values: with ``weighted`` MI comes out up to
+log N too high, TC by about (n - 1) log N, and KL' by about n log N too low. Compare these values
+between runs of equal B, N and n only; ``stratified`` is closer, though its logarithm is biased too.
 """
 
 from __future__ import annotations
@@ -95,8 +98,8 @@ def pull_back(
 def _log_mean(log_terms: Tensor) -> tuple[Tensor, Tensor]:
     """Return the log of the sum of exp over the last axis, and each term's share in it.
 
-    torch's softmax does this in one sweep. A draw's own posterior, on the diagonal, is never so
-    unlikely that its share would vanish.
+    torch's softmax does this in one sweep. A draw's own posterior, on the diagonal, is not so
+    unlikely in practice that its share would vanish; if it is, the member counts as diverged.
     """
     share = torch.softmax(log_terms, -1)
     own = share.diagonal(dim1=-2, dim2=-1).log()

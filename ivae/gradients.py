@@ -166,9 +166,11 @@ def _of_decomposition(
     weights: Tensor,
     n_data: int,
 ) -> tuple[Tensor, Outputs]:
-    """Return the same for a log p(x|z) - b log q + d log p + (b - c) log q(z) + (c - d) log q(z_i).
+    """Return the same for a weighted decomposition, with its terms sorted:
 
-    This is the decomposition with its terms sorted; the last two are the minibatch's pairs.
+        a log p(x|z) - b log q + d log p + (b - c) log q(z) + (c - d) sum_i log q(z_i).
+
+    The last two are what the minibatch's pairs are needed for.
     """
     mean, log_variance = outputs.encoded.unbind(1)
     a, b, c, d = weights.unbind(1)

@@ -88,9 +88,14 @@ class Decomposition:
         total correlation     TC  = log q(z) - sum_i log q(z_i)
         dimension-wise KL     KL' = sum_i log q(z_i) - log p(z|u)
 
-    (Chen et al. 2018). They add up to log q(z|x, u) - log p(z|u), so weights (1, 1, 1, 1) give the
-    gradient of the ELBO. log q(z) is estimated from the minibatch, see :mod:`ivae.aggregate`; that
-    costs a term of size B x B x n, computed only for members whose b, c, d are not all equal.
+    (Chen et al. 2018). They add up to log q(z|x, u) - log p(z|u), so weights (1, 1, 1, 1) give an
+    unbiased one-draw estimate of the ELBO's gradient; the parts are then not computed. For a VAE
+    each part has a mean of at least 0. For an iVAE, whose prior depends on u, KL' has the mean
+    sum_i KL(q(z_i) || mean over u of p(z_i|u)) minus what u tells about the latents under the
+    prior, and can be negative; TC need not be 0 for the true model.
+
+    log q(z) is estimated from the minibatch, see :mod:`ivae.aggregate`; that costs a term of size
+    B x B x n, computed only for members whose b, c, d are not all equal.
 
     Attributes
     ----------
@@ -147,8 +152,8 @@ class Decomposition:
 class ImportanceWeighted:
     """The importance-weighted bound of Burda et al. (2016): log of the mean of K weights.
 
-    log (1/K) sum_k p(x, z_k|u) / q(z_k|x, u). With K = 1 it is the sampled ELBO; it grows with K to
-    log p(x|u).
+    log (1/K) sum_k p(x, z_k|u) / q(z_k|x, u). With K = 1 it is the sampled ELBO. Its
+    mean does not fall with K and tends to log p(x|u), under mild conditions on the weights.
 
     Attributes
     ----------
@@ -193,7 +198,8 @@ def beta_tc_vae(
 def released_objective() -> Decomposition:
     """Return what the released iVAE code maximises, weights (100, 1, 0, 10).
 
-    Its decoder variance is .1.
+    It sets weights alone: build the model with ``decoder_variance=0.1``, as that code does, else
+    the reconstruction weighs ten times more.
     """
     return Decomposition(100.0, 1.0, 0.0, 10.0)
 

@@ -74,6 +74,11 @@ class Run:
             value = getattr(self, field.name)
             if isinstance(value, np.generic):  # A record holds plain numbers.
                 object.__setattr__(self, field.name, value.item())
+        if not isinstance(self.weights, (tuple, list)):
+            raise ValueError(
+                f"weights must be four numbers a, b, c, d; got {self.weights!r}. In a grid a list "
+                "is an axis: give the four as a tuple."
+            )
         object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
         if len(self.weights) != 4:
             raise ValueError(f"weights must be four numbers a, b, c, d; got {self.weights}.")
@@ -89,9 +94,23 @@ class Run:
                 f"n_latents must be at most n_observed = {self.n_observed}; got {self.n_latents}."
             )
         positive_number("decoder_variance", self.decoder_variance)
+        self._refuse_what_has_no_effect()
         _network(self)
         objective_of([self])
         schedule_of([self])
+
+    def _refuse_what_has_no_effect(self) -> None:
+        """Two runs that differ in such a value would be one training under two names."""
+        owner = {"beta": "elbo", "weights": "decomposition", "estimator": "decomposition"}
+        owner |= {"n_draws": "importance-weighted", "prior": "vae", "n_components": "ivae"}
+        for field in fields(self):
+            wanted = owner.get(field.name)
+            value = getattr(self, field.name)
+            if wanted and wanted not in (self.objective, self.model) and value != field.default:
+                raise ValueError(
+                    f"{field.name} = {value!r} has no effect on a run with model {self.model!r} "
+                    f"and objective {self.objective!r}: it belongs to {wanted!r}. Leave it out."
+                )
 
 
 PER_MEMBER = (

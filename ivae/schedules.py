@@ -71,10 +71,12 @@ class Schedule:
     decay
         How the learning rate falls, for all members or one for each: ``"cosine"``, along half a
         cosine to 0, so that the last epochs average the minibatch noise away; ``"constant"``; or
-        ``"plateau"``, by a factor of 10 after more than ``patience`` evaluations without
-        improvement.
+        ``"plateau"``, by a factor of 10 after more than ``patience`` evaluations in a row without
+        improvement. An improvement is a gain of more than 1e-4 of the best value's size. (torch's
+        rule, which the released code uses, takes slightly worse values for better ones where the
+        loss is negative.)
     patience
-        Evaluations without improvement that ``"plateau"`` puts up with; the released code's is 0.
+        Evaluations without improvement that ``"plateau"`` puts up with.
     steps
         Length in steps instead of in epochs.
     evaluate_every

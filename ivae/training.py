@@ -48,8 +48,9 @@ class History:
     elbo, reconstruction, kl
         The ELBO (weights 1) and its two terms, whatever the objective, (T, E).
     mutual_information, total_correlation, dimension_wise_kl
-        The three parts of the KL term, (T, E); NaN for members whose weights do not need them, None
-        where the objective is no decomposition.
+        The three parts of the KL term as estimated from minibatches, which shifts them, see
+        :mod:`ivae.aggregate`; (T, E), NaN for members whose weights do not need them, None where
+        the objective is no decomposition.
     held_out
         The objective on the samples kept from training, (T, E); None without any.
     mcc, mcc_sampled
@@ -115,8 +116,9 @@ def train(
     objective
         What to maximise, from :mod:`ivae.objectives`; Eq. (8) by default.
     checkpoint
-        Folder that is written at every evaluation. Where a killed training left one, this one goes
-        on from there, and ends with the numbers that it would have had.
+        Folder that is written at every evaluation. Where a killed training left one, the same call
+        with a model that was built anew goes on from there, and ends with the numbers that the
+        first would have had.
     processes
         Processes to cut the ensemble over, one thread each; 1 trains it in this one, with its
         threads. By default as many as there are threads where the work is worth it. The results do

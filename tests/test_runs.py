@@ -8,7 +8,13 @@ from ivae.runs import Run, bytes_of_member, grid, model_of, objective_of, pack, 
 
 
 def test_a_grid_is_every_combination_and_tuples_are_values():
-    runs = grid(model=["ivae", "vae"], seed=range(3), weights=(100, 1, 0, 10), epochs=5)
+    runs = grid(
+        model=["ivae", "vae"],
+        seed=range(3),
+        objective="decomposition",
+        weights=(100, 1, 0, 10),
+        epochs=5,
+    )
     assert len(runs) == len(set(runs)) == 6
     assert {run.weights for run in runs} == {(100, 1, 0, 10)}
     assert {(run.model, run.seed) for run in runs} == {
@@ -73,6 +79,11 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
         (lambda: Run(decay="step"), "decay must be one of cosine, constant, plateau"),
         (lambda: Run(weights=(1, 1, -1, 1), objective="decomposition"), "weight c must be"),
         (lambda: Run(weights=(1, 1, 0)), "weights must be four numbers a, b, c, d; got"),
+        (lambda: grid(weights=[100, 1, 0, 10]), "weights must be .*got 100.*as a tuple"),
+        (lambda: Run(weights=(100, 1, 0, 10)), "weights = .* has no effect .*'decomposition'"),
+        (lambda: Run(beta=4.0, objective="decomposition"), "beta = 4.0 has no effect"),
+        (lambda: Run(prior="laplace"), "prior = 'laplace' has no effect .*belongs to 'vae'"),
+        (lambda: Run(model="vae", n_components=2), "n_components = 2 has no effect"),
         (lambda: Run(n_components=3), "n_components must be 1 or 2; got 3"),
         (lambda: Run(prior="cauchy"), "prior must be one of gaussian, laplace; got 'cauchy'"),
         (lambda: Run(n_latents=9), "n_latents must be at most n_observed = 5; got 9"),

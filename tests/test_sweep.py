@@ -105,7 +105,8 @@ def test_a_table_keeps_settings_and_results_apart(tmp_path):
 
 
 def test_numpy_numbers_and_lists_are_plain_settings(tmp_path):
-    settings = SMALL | {"learning_rate": np.float64(0.01), "weights": [1, 1, 0, 10]}
+    settings = SMALL | {"objective": "decomposition", "learning_rate": np.float64(0.01)}
+    settings["weights"] = [1, 1, 0, 10]
     run = Run(seed=np.arange(3)[1], **settings)
     assert run == Run(seed=1, **(settings | {"learning_rate": 0.01, "weights": (1, 1, 0, 10)}))
     sweep([run], tmp_path, progress=False)
