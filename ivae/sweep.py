@@ -19,10 +19,11 @@ from dask import compute, delayed  # type: ignore[attr-defined]
 from distributed import Client, as_completed
 
 from ivae import data
+from ivae.history import EveryMemberDiverged, History
 from ivae.progress import ProgressLine
 from ivae.results import Record, load, save
 from ivae.runs import Run, dataset_of, model_of, objective_of, pack, schedule_of
-from ivae.training import EveryMemberDiverged, History, train
+from ivae.training import train
 
 MEASURED = {
     "final_objective": "objective",

@@ -45,6 +45,7 @@ ORDER = [
     "batches",
     "standing",
     "shards",
+    "history",
     "checkpoints",
     "workers",
     "training",
