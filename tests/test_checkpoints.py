@@ -135,7 +135,7 @@ def test_other_sources_and_other_initial_weights_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_damage_to_one_shard_is_told_before_the_others_are_trained(tmp_path, monkeypatch):
+def test_damage_to_one_shard_is_told_from_its_process(tmp_path):
     run(tmp_path, processes=2)
     path = tmp_path / "shard-001.safetensors"
     path.write_bytes(b"junk")
