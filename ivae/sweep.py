@@ -2,13 +2,15 @@
 
 Runs that differ only in what members may differ in (seeds, data, learning rate, weights, decoder
 variance) become one ensemble, as far as memory allows; each ensemble is a Dask task. A finished one
-leaves its record at once, and a sweep that is started again trains only what has none.
+leaves its record at once, and a sweep that is started again trains only what has none; on this
+machine an ensemble that was cut short goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -70,9 +72,9 @@ def sweep(
     DataFrame
         A row for each run, in the order given: its settings; ``status``, which is ``"done"``,
         ``"stopped"`` (early), ``"diverged"`` or ``"failed"``; ``error``, the cause of the last
-        two; and, at the end of its training, ``final_objective``, ``elbo``, ``reconstruction``,
-        ``kl``, ``held_out_objective``, ``mcc`` and ``mcc_sampled``. Failed runs have no record:
-        starting the sweep again tries them again.
+        two; ``seconds``, its share of its ensemble's wall time; and, at the end of its training,
+        ``final_objective``, ``elbo``, ``reconstruction``, ``kl``, ``held_out_objective``, ``mcc``
+        and ``mcc_sampled``. Failed runs have no record: starting the sweep again tries them again.
 
     Raises
     ------
@@ -105,13 +107,14 @@ def sweep(
             return
         settings = {"runs": [asdict(run) for run in ensemble], "device": device}
         save(Record("sweep", settings, outcome), target / f"{_digest(ensemble)}.json")
+        shutil.rmtree(_checkpoint(target, ensemble), ignore_errors=True)
         rows.update(_rows(ensemble, outcome))
         note(finished=1, running=-1)
 
     if scheduler is None:
         for ensemble in ensembles:
             note(running=1)
-            finish(ensemble, _here(ensemble, device, progress))
+            finish(ensemble, _here(ensemble, device, progress, _checkpoint(target, ensemble)))
     else:
         client = Client(scheduler) if isinstance(scheduler, str) else scheduler
         _on_cluster(client, ensembles, device, note, finish)
@@ -122,7 +125,11 @@ def sweep(
 
 
 def train_ensemble(
-    runs: Sequence[Run], device: str, processes: int | None, progress: bool
+    runs: Sequence[Run],
+    device: str,
+    processes: int | None,
+    progress: bool,
+    checkpoint: Path | None = None,
 ) -> dict[str, Any]:
     """Train runs that :func:`ivae.runs.pack` has put together; return what a record holds of them.
 
@@ -141,6 +148,7 @@ def train_ensemble(
             *(model, x, u, z),
             schedule=schedule,
             objective=objective,
+            checkpoint=checkpoint,
             processes=processes,
             progress=progress,
             label=f"{len(runs)} {first.model}s",
@@ -150,8 +158,10 @@ def train_ensemble(
     return _outcome(history, len(runs))
 
 
-def _here(ensemble: list[Run], device: str, progress: bool) -> dict[str, Any] | BaseException:
-    task = delayed(train_ensemble, pure=False)(ensemble, device, None, progress)
+def _here(
+    ensemble: list[Run], device: str, progress: bool, checkpoint: Path
+) -> dict[str, Any] | BaseException:
+    task = delayed(train_ensemble, pure=False)(ensemble, device, None, progress, checkpoint)
     try:
         (outcome,) = compute(task, scheduler="synchronous")
     except Exception as error:
@@ -184,6 +194,7 @@ def _outcome(history: History, n_members: int) -> dict[str, Any]:
     for member, cause in history.diverged.items():
         status[member], error[member] = "diverged", cause
     last = {name: values[-1] for name, values in curves.items()}
+    last["seconds"] = [history.seconds / n_members] * n_members
     return {"status": status, "error": error, **last, "epochs": history.epochs, "curves": curves}
 
 
@@ -211,6 +222,10 @@ def _done(folder: Path) -> dict[Run, dict[str, Any]]:
 def _revive(values: dict[str, Any]) -> Run:
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return Run(**plain)
+
+
+def _checkpoint(folder: Path, runs: Sequence[Run]) -> Path:
+    return folder / f"{_digest(runs)}.unfinished"
 
 
 def _digest(runs: Sequence[Run]) -> str:

@@ -51,6 +51,7 @@ ORDER = [
     "training",
     "runs",
     "sweep",
+    "protocols",
     "theory",
     "exact",
     "style",
