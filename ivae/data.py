@@ -9,26 +9,57 @@ out of the mixing and nothing else: ``orthogonal`` and ``linear``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ortho_group
 
-from ivae.checks import finite_array, one_of, whole_number
+from ivae.checks import finite_array, one_of, positive_number, whole_number
 from ivae.families import ExponentialFamily, family_named
 
 Array = NDArray[np.floating[Any]]
 
 PRESETS = ("paper", "released", "orthogonal", "linear")
+Spread = Literal["variance", "deviation"]
 NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
 MEAN_BOUND = 5.0  # Section 5, Figure 1: means uniform on [-5, 5].
 N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
 CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """In what the presets differ, and what :func:`generate` can change about one.
+
+    Attributes
+    ----------
+    spread
+        What is uniform on [.5, 3]: each segment's ``"variance"``, or its standard
+        ``"deviation"``.
+    noise_variance
+        sigma^2 of the noise added to f(z); 0 for none.
+    one_matrix
+        Whether one square matrix is used wherever a square one is needed, or each is drawn anew.
+    """
+
+    spread: Spread = "variance"
+    noise_variance: float = NOISE_VARIANCE
+    one_matrix: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("spread", self.spread, get_args(Spread))
+        if self.noise_variance != 0:
+            positive_number("noise_variance", self.noise_variance)
+        if not isinstance(self.one_matrix, bool):
+            raise ValueError(f"one_matrix must be True or False; got {self.one_matrix!r}.")
+
+
+RECIPES = dict.fromkeys(PRESETS, Recipe()) | {"released": Recipe("deviation", 0.0, True)}
 
 
 @dataclass(frozen=True)
@@ -154,6 +185,9 @@ def generate(
     n_segments: int = 40,
     samples_per_segment: int = 1000,
     centred: bool = True,
+    spread: Spread | None = None,
+    noise_variance: float | None = None,
+    one_matrix: bool | None = None,
 ) -> NonstationaryData:
     """Generate one dataset of Section 5.
 
@@ -174,6 +208,9 @@ def generate(
         M and L.
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
+    spread, noise_variance, one_matrix
+        To change one thing about a preset, see :class:`Recipe`; by default its own. Of what the
+        change does not concern, the draws stay the same.
 
     Returns
     -------
@@ -183,7 +220,8 @@ def generate(
     Raises
     ------
     ValueError
-        For an unknown preset, n > d, or a size that is not a whole number of at least 1.
+        For an unknown preset, n > d, a size that is not a whole number of at least 1, or a change
+        that :class:`Recipe` does not know.
     """
     one_of("preset", preset, PRESETS)
     whole_number("seed", seed, at_least=0)
@@ -196,8 +234,11 @@ def generate(
             f"n_latents must be at most n_observed = {n_observed}, else f is not injective; "
             f"got {n_latents}."
         )
+    changes = {"spread": spread, "noise_variance": noise_variance, "one_matrix": one_matrix}
+    changed = {name: value for name, value in changes.items() if value is not None}
+    recipe = replace(RECIPES[preset], **changed)  # type: ignore[arg-type]
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
-    return make(seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
+    return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
 
 
 def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:
@@ -238,11 +279,19 @@ def whiten(x: ArrayLike) -> Array:
 
 
 def _as_in_the_text(
-    preset: str, seed: int, n: int, d: int, n_segments: int, per_segment: int, centred: bool
+    preset: str,
+    recipe: Recipe,
+    seed: int,
+    n: int,
+    d: int,
+    n_segments: int,
+    per_segment: int,
+    centred: bool,
 ) -> NonstationaryData:
     rng = np.random.default_rng(seed)
     by_segment = (n_segments, n)
-    variance = rng.uniform(*SPREAD, by_segment)
+    drawn = rng.uniform(*SPREAD, by_segment)
+    variance = drawn if recipe.spread == "variance" else drawn**2
     mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
     z = mean[u] + np.sqrt(variance)[u] * rng.standard_normal((u.size, n))
@@ -253,20 +302,21 @@ def _as_in_the_text(
         trials = _unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
         return _first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
 
-    mixing = Mixing((matrix(n),) if preset == "linear" else (matrix(n), matrix(d), matrix(d)))
-    x = mixing(z) + np.sqrt(NOISE_VARIANCE) * rng.standard_normal((u.size, d))
-    return NonstationaryData(x, u, z, mean, variance, mixing, NOISE_VARIANCE, preset, seed)
+    mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
+    x = mixing(z) + np.sqrt(recipe.noise_variance) * rng.standard_normal((u.size, d))
+    return NonstationaryData(x, u, z, mean, variance, mixing, recipe.noise_variance, preset, seed)
 
 
 def _released(
-    seed: int, n: int, d: int, n_segments: int, per_segment: int, centred: bool
+    recipe: Recipe, seed: int, n: int, d: int, n_segments: int, per_segment: int, centred: bool
 ) -> NonstationaryData:
     # numpy's legacy generator, this order of draws and float32 products: the published data.
     if seed >= 2**32:
         raise ValueError(f"seed must be below 2**32 for the released preset; got {seed}.")
     rng = np.random.RandomState(seed)
     by_segment = (n_segments, n)
-    scale = rng.uniform(*SPREAD, by_segment)
+    drawn = rng.uniform(*SPREAD, by_segment)
+    scale = drawn if recipe.spread == "deviation" else np.sqrt(drawn)
     mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
     z = rng.randn(u.size, n).astype(np.float32)
@@ -279,10 +329,21 @@ def _released(
             trials, lambda: (rng.uniform(0, 2, (rows, d)) - 1).astype(np.float32)
         )
 
+    mixing = _three_layers(matrix, n, d, recipe)
+    x = mixing(z)
+    if recipe.noise_variance:  # Drawn last, and as float32: without it x is the published data.
+        noise = rng.randn(u.size, d).astype(np.float32)
+        x = x + np.float32(np.sqrt(recipe.noise_variance)) * noise
+    noise_variance = recipe.noise_variance
+    return NonstationaryData(x, u, z, mean, scale**2, mixing, noise_variance, "released", seed)
+
+
+def _three_layers(matrix: Callable[[int], Array], n: int, d: int, recipe: Recipe) -> Mixing:
     first = matrix(n)
+    if not recipe.one_matrix:
+        return Mixing((first, matrix(d), matrix(d)))
     square = first if n == d else matrix(d)
-    mixing = Mixing((first, square, square))
-    return NonstationaryData(mixing(z), u, z, mean, scale**2, mixing, 0.0, "released", seed)
+    return Mixing((first, square, square))
 
 
 def _first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:

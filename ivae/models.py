@@ -27,7 +27,15 @@ from ivae.checks import (
     whole_number,
 )
 from ivae.families import ExponentialFamily, family_named
-from ivae.nets import ACTIVATIONS, MLP, Activation, pick_rows, row_index
+from ivae.nets import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    MLP,
+    Activation,
+    Initialisation,
+    pick_rows,
+    row_index,
+)
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,13 @@ class Network:
     hidden: int = 100
     n_layers: int = 3
     activation: Activation = "xtanh"
+    initialisation: Initialisation = "uniform"
 
     def __post_init__(self) -> None:
         whole_number("hidden", self.hidden)
         whole_number("n_layers", self.n_layers)
         one_of("activation", self.activation, ACTIVATIONS)
+        one_of("initialisation", self.initialisation, INITIALISATIONS)
 
 
 class Posterior(NamedTuple):

@@ -22,13 +22,16 @@ from torch import Tensor, nn
 
 Activation = Literal["xtanh", "leaky-relu"]
 ACTIVATIONS = ("xtanh", "leaky-relu")
+Initialisation = Literal["uniform", "xavier"]
+INITIALISATIONS = ("uniform", "xavier")
 SLOPE = 0.1  # Of both leaky activations, as in the released code.
 
 
 class Linear(nn.Module):
     """``x @ weight + bias`` for each stack entry: weight (E, ..., in, out), bias (E, ..., 1, out).
 
-    Weights and biases start uniform within 1 / sqrt(fan_in), torch's default for a linear layer.
+    Weights and biases start uniform within 1 / sqrt(fan_in), torch's default for a linear layer;
+    with ``"xavier"`` weights do within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
     """
 
     def __init__(
@@ -37,11 +40,12 @@ class Linear(nn.Module):
         heads: tuple[int, ...],
         n_in: int,
         n_out: int,
+        initialisation: Initialisation = "uniform",
     ) -> None:
         super().__init__()
-        bound = n_in**-0.5
+        bound = _bound(initialisation, n_in, n_out)
         self.weight = nn.Parameter(_uniform(generators, (*heads, n_in, n_out), bound))
-        self.bias = nn.Parameter(_uniform(generators, (*heads, 1, n_out), bound))
+        self.bias = nn.Parameter(_uniform(generators, (*heads, 1, n_out), n_in**-0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (S, B, in) to (S, B, out), S being the size of the whole stack."""
@@ -68,13 +72,15 @@ class LinearOfSegment(nn.Module):
         n_in: int,
         n_segments: int,
         n_out: int,
+        initialisation: Initialisation = "uniform",
     ) -> None:
         super().__init__()
-        bound = (n_in + n_segments) ** -0.5
+        fan_in = n_in + n_segments
+        bound = _bound(initialisation, fan_in, n_out)
         if n_in:
             self.weight = nn.Parameter(_uniform(generators, (*heads, n_in, n_out), bound))
         self.rows = nn.Parameter(_uniform(generators, (*heads, n_segments, n_out), bound))
-        self.bias = nn.Parameter(_uniform(generators, (*heads, 1, n_out), bound))
+        self.bias = nn.Parameter(_uniform(generators, (*heads, 1, n_out), fan_in**-0.5))
 
     def forward(self, x: Tensor | None, index: Tensor | None) -> Tensor:
         """Map x (S, B, in) and the rows picked, see :func:`row_index`, to (S, B, out).
@@ -124,6 +130,8 @@ class MLP(nn.Module):
         Width of the hidden layers and number of linear maps; 1 layer is a linear map.
     activation
         ``"xtanh"``, tanh(a) + a / 10, or ``"leaky-relu"`` with slope .1.
+    initialisation
+        ``"uniform"`` or ``"xavier"``, see :class:`Linear`.
     n_segments
         Number of segments when the network also sees u as a one-hot vector, else 0.
     """
@@ -138,17 +146,19 @@ class MLP(nn.Module):
         hidden: int,
         n_layers: int,
         activation: Activation,
+        initialisation: Initialisation = "uniform",
         n_segments: int = 0,
     ) -> None:
         super().__init__()
         widths = [n_in] + [hidden] * (n_layers - 1) + [n_out]
         self.activation, self.n_segments = activation, n_segments
         self.first: Linear | LinearOfSegment = (
-            LinearOfSegment(generators, heads, n_in, n_segments, widths[1])
+            LinearOfSegment(generators, heads, n_in, n_segments, widths[1], initialisation)
             if n_segments
-            else Linear(generators, heads, n_in, widths[1])
+            else Linear(generators, heads, n_in, widths[1], initialisation)
         )
-        hidden_layers = [Linear(generators, heads, a, b) for a, b in pairwise(widths[1:])]
+        inner = pairwise(widths[1:])
+        hidden_layers = [Linear(generators, heads, a, b, initialisation) for a, b in inner]
         self.rest: Sequence[Linear] = nn.ModuleList(hidden_layers)  # type: ignore[assignment]
 
     def forward(self, x: Tensor | None = None, u: Tensor | None = None) -> Tensor:
@@ -260,6 +270,12 @@ def _through_activation(activation: Activation, grad: Tensor, kept: Tensor) -> T
         return of_leaky
     of_tanh: Tensor = torch.ops.aten.tanh_backward(grad, kept)
     return of_tanh.add_(grad, alpha=SLOPE)
+
+
+def _bound(initialisation: Initialisation, fan_in: int, fan_out: int) -> float:
+    if initialisation == "xavier":
+        return math.sqrt(6 / (fan_in + fan_out))
+    return float(fan_in**-0.5)
 
 
 def _uniform(generators: Sequence[torch.Generator], shape: tuple[int, ...], bound: float) -> Tensor:

@@ -44,6 +44,9 @@ class Run:
     n_segments: int = 40
     samples_per_segment: int = 1000
     centred: bool = True
+    spread: data.Spread | None = None
+    noise_variance: float | None = None
+    one_matrix: bool | None = None
     model: Literal["ivae", "vae"] = "ivae"
     seed: int = 0
     n_components: int = 1
@@ -51,6 +54,7 @@ class Run:
     hidden: int = 100
     n_layers: int = 3
     activation: Literal["xtanh", "leaky-relu"] = "xtanh"
+    initialisation: Literal["uniform", "xavier"] = "uniform"
     decoder_variance: float = 0.01
     objective: Literal["elbo", "decomposition", "importance-weighted"] = "elbo"
     beta: float = 1.0
@@ -111,7 +115,20 @@ class Run:
                     f"{field.name} = {value!r} has no effect on a run with model {self.model!r} "
                     f"and objective {self.objective!r}: it belongs to {wanted!r}. Leave it out."
                 )
+        recipe = data.RECIPES[self.preset]
+        for name in _CHANGES:
+            value = getattr(self, name)
+            if value is not None and value == getattr(recipe, name):
+                raise ValueError(
+                    f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
+                    "itself. Leave it out."
+                )
+        changes = {name: getattr(self, name) for name in _CHANGES}
+        replace(recipe, **{name: v for name, v in changes.items() if v is not None})
 
+
+_CHANGES = ("spread", "noise_variance", "one_matrix")
+"""What may be changed about a preset, see :class:`ivae.data.Recipe`."""
 
 PER_MEMBER = (
     "data_seed",
@@ -183,11 +200,12 @@ def dataset_of(run: Run) -> data.NonstationaryData:
         run.n_segments,
         run.samples_per_segment,
         centred=run.centred,
+        **{name: getattr(run, name) for name in _CHANGES},
     )
 
 
 def _network(run: Run) -> models.Network:
-    return models.Network(run.hidden, run.n_layers, run.activation)
+    return models.Network(run.hidden, run.n_layers, run.activation, run.initialisation)
 
 
 def model_of(runs: Sequence[Run]) -> models.LatentVariableModel:
