@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bands
 import nbformat
+import verdicts
 import yaml
 from benchmark_tables import speed_tables
 
@@ -30,11 +32,13 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
 RECORDS = BUILD / "records"
+SWEEPS = BUILD / "sweeps"
 STAGE = BUILD / "stage"
 FULL_RECORDS = ROOT / "book" / "results" / "full"
 BENCHMARKS = BUILD / "bench.json", ROOT / "book" / "results" / "bench.json"
 TABLE_MARK = "% the execution table goes here"
 SPEED_MARK = "% the benchmark goes here"
+RESULTS_MARK = "% the results go here"
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,23 @@ def main() -> int:
         return 1
     if arguments.mode == "full":
         _keep_records(chosen)
+        bands.write()
+        verdicts.write()
     overlay(chapters)
     return render()
 
 
 def execute(chapters: list[Path], mode: str, seed: int) -> bool:
-    """Execute chapters into _build/executed, one for each core at a time; True if all succeeded."""
+    """Execute chapters into _build/executed; True if all succeeded.
+
+    In fast mode one for each core at a time; in full mode one after the other on all cores, since
+    chapters then take runs from each other's sweeps.
+    """
     EXECUTED.mkdir(parents=True, exist_ok=True)
-    workers = max(1, min(os.cpu_count() or 1, len(chapters)))
+    workers = 1 if mode == "full" else max(1, min(os.cpu_count() or 1, len(chapters)))
+    kept = len(list((SWEEPS / mode).glob("*.json")))
+    if kept:
+        print(f"taking runs from {kept} records in {SWEEPS / mode}; make clean forgets them")
     finished: list[Outcome] = []
     line = ProgressLine(f"{mode} mode, {workers} chapters at a time")
     line.announce(f"executing {len(chapters)} chapters in {line.label}")
@@ -101,16 +114,22 @@ def overlay(chapters: list[Path]) -> None:
         nbformat.write(notebook, STAGE / "notebooks" / chapter.name)
         record = json.loads(_record(chapter).read_text(encoding="utf-8"))
         executions.append((chapter, notebook.metadata.papermill, record))
-    page = STAGE / "book" / "reproduce.md"
-    text = page.read_text(encoding="utf-8")
-    page.write_text(text.replace(TABLE_MARK, _execution_table(executions)), encoding="utf-8")
-    page = STAGE / "book" / "engine.md"
-    text = page.read_text(encoding="utf-8")
-    page.write_text(text.replace(SPEED_MARK, speed_tables(last_benchmark())), encoding="utf-8")
+    _fill("reproduce", TABLE_MARK, _execution_table(executions))
+    _fill("engine", SPEED_MARK, speed_tables(last_benchmark()))
+    claims = verdicts.load_claims()
+    table = verdicts.results_page(claims, verdicts.verdicts(claims, FULL_RECORDS), RECORDS)
+    _fill("results", RESULTS_MARK, table)
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["execute_notebooks"] = "off"
     config["html"]["extra_footer"] = _footer(executions)
     (STAGE / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _fill(name: str, mark: str, table: str) -> None:
+    """Put a table where the mark is on a staged page."""
+    page = STAGE / "book" / f"{name}.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(mark, table), encoding="utf-8")
 
 
 def render() -> int:
@@ -177,7 +196,11 @@ def _record(chapter: Path) -> Path:
 def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
     """Run papermill in a process of its own; its output notebook grows cell by cell."""
     threads = max(1, (os.cpu_count() or 1) // workers)
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "IVAE_RECORDS": str(RECORDS)}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "IVAE_RECORDS": str(RECORDS),
+        "IVAE_SWEEPS": str(_sweeps(chapter, mode)),
+    }
     command = [
         *(sys.executable, "-m", "papermill", str(chapter), str(EXECUTED / chapter.name)),
         *("-p", "mode", mode, "-p", "seed", str(seed), "--kernel", "python3"),
@@ -188,6 +211,19 @@ def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
     with (EXECUTED / f"{chapter.stem}.log").open("w", encoding="utf-8") as log:
         done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     return Outcome(chapter, done.returncode == 0, time.monotonic() - started)
+
+
+def _sweeps(chapter: Path, mode: str) -> Path:
+    """Return where a chapter's sweeps keep their records.
+
+    A full execution goes on where an earlier one was cut. A fast one starts from nothing, so that
+    its numbers are those of the code as it is.
+    """
+    if mode == "full":
+        return SWEEPS
+    own = SWEEPS / chapter.stem
+    shutil.rmtree(own, ignore_errors=True)
+    return own
 
 
 def _failure(chapter: Path) -> str:

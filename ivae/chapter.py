@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
 from ivae import style
 from ivae.checks import one_of, whole_number
 from ivae.results import Record, provenance, save
+from ivae.runs import Run
 
 MODES = ("fast", "full")
 T = TypeVar("T")
@@ -45,6 +50,19 @@ class Chapter:
         self._values: dict[str, Any] = {}
         style.use_style()
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What has been recorded so far, to read."""
+        return MappingProxyType(self._values)
+
+    @property
+    def sweeps(self) -> Path:
+        """Where this mode's sweeps keep their records: ``$IVAE_SWEEPS/<mode>``.
+
+        Without the variable that is below ``_build/sweeps`` in the working directory.
+        """
+        return Path(os.environ.get("IVAE_SWEEPS", "_build/sweeps")) / self.mode
+
     def choose(self, name: str, *, fast: T, full: T) -> T:
         """Return the value for this mode, and record it as a setting."""
         value = fast if self.mode == "fast" else full
@@ -60,6 +78,14 @@ class Chapter:
         if _glue is not None:
             _glue(name, plain, display=False)
 
+    def word(self, name: str, text: str) -> None:
+        """Keep a name that the run has chosen, for the prose (``{glue:text}``) and the record."""
+        if not isinstance(text, str):
+            raise ValueError(f"{name} must be a text; got {text!r}.")
+        self._once(name, text)
+        if _glue is not None:
+            _glue(name, text, display=False)
+
     def series(self, name: str, values: Any) -> None:
         """Keep a list or array in the record alone."""
         self._once(name, np.asarray(values))
@@ -73,6 +99,19 @@ class Chapter:
         else:
             _glue(name, figure, display=True)
         style.close(figure)
+
+    def cost(self, *tables: pd.DataFrame) -> None:
+        """Record what the runs of sweeps cost and which code trained them.
+
+        A sweep takes runs that it has trained before from their records, so that the time of this
+        execution says little. Runs that are in several tables count once.
+        """
+        every = pd.concat(tables).drop(columns="mcc_curve")
+        settings = [field.name for field in fields(Run)]
+        every = every.drop_duplicates(subset=settings)
+        self._once("runs_trained", len(every))
+        self._once("seconds_of_runs", float(every["seconds"].sum()))
+        self._once("commits_of_runs", sorted({str(commit) for commit in every["commit"]}))
 
     def save(self) -> None:
         """Write the record to ``$IVAE_RECORDS/<name>.json``.

@@ -97,6 +97,30 @@ def mcc(z: ArrayLike, estimate: ArrayLike, kind: Correlation = "pearson") -> flo
     return match(z, estimate, kind).mcc
 
 
+def minibatch_mcc(z: ArrayLike, estimate: ArrayLike, size: int = 64, seed: int = 0) -> float:
+    """Return the mean of the MCCs of random minibatches, as a training loop reports it.
+
+    It is biased upwards: in few samples each minibatch finds a matching that suits its chance
+    correlations. Rows that do not fill a minibatch are left out.
+
+    Parameters
+    ----------
+    z, estimate
+        As for :func:`mcc`.
+    size
+        Samples in a minibatch, from 2 to N.
+    seed
+        Of the shuffling.
+    """
+    true, guess = np.asarray(z), np.asarray(estimate)
+    whole_number("size", size, at_least=2)
+    if size > len(true):
+        raise ValueError(f"size must be at most the number of rows, {len(true)}; got {size}.")
+    order = np.random.default_rng(seed).permutation(len(true))
+    batches = order[: len(true) // size * size].reshape(-1, size)
+    return float(np.mean([mcc(true[rows], guess[rows]) for rows in batches]))
+
+
 @dataclass(frozen=True)
 class Alignment:
     """The map from estimates to sources that undoes permutation, sign, scale and offset.
@@ -196,6 +220,34 @@ def rotation_floor(z: ArrayLike, n_rotations: int = 100, seed: int = 0) -> Array
     deviations = np.sqrt(np.einsum("rij,ik,rkj->rj", rotations, covariance, rotations))
     absolute = np.abs(cross / deviations[:, None, :])
     return np.array([a[linear_sum_assignment(-a)].mean() for a in absolute])
+
+
+def gaussian_overlap(
+    mean: ArrayLike, deviation: ArrayLike, other_mean: ArrayLike, other_deviation: ArrayLike
+) -> Array:
+    """Return the Bhattacharyya coefficient of Gaussians with diagonal covariances, (M,).
+
+    It is the integral of sqrt(p q): 1 for equal densities, 0 for densities that do not overlap.
+
+    Parameters
+    ----------
+    mean, deviation, other_mean, other_deviation
+        Means and standard deviations of M pairs of Gaussians, (M, n) each.
+
+    Raises
+    ------
+    ValueError
+        For NaN, unequal shapes, or a deviation that is not positive.
+    """
+    first = finite_array("mean", mean, ("M", "n"), np.float64)
+    others = (("other_mean", other_mean), ("deviation", deviation))
+    second, s = (finite_array(name, v, first.shape, np.float64) for name, v in others)
+    t = finite_array("other_deviation", other_deviation, first.shape, np.float64)
+    if (s <= 0).any() or (t <= 0).any():
+        raise ValueError("deviation and other_deviation must be positive everywhere.")
+    both = s**2 + t**2
+    terms = 0.5 * np.log(2 * s * t / both) - (first - second) ** 2 / (4 * both)
+    return np.asarray(np.exp(terms.sum(1)))
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from ivae.checks import one_of
 from ivae.runs import Run
-from ivae.sweep import sweep
 
 PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
     # Eq. (8) and sigma^2 = .01 are the text's; it has no schedule, so Adam's .01 falls by a cosine.
@@ -48,7 +44,7 @@ class Contender:
     Attributes
     ----------
     model
-        ``"iVAE"``, ``"VAE"``, ``"β-VAE"`` or ``"β-TC-VAE"``.
+        ``"iVAE"``, ``"VAE"``, ``"VAE, Laplace"``, ``"β-VAE"`` or ``"β-TC-VAE"``.
     setting
         What distinguishes it from the model's other settings.
     values
@@ -70,8 +66,8 @@ def contenders(protocol: str) -> list[Contender]:
     if protocol == "text":
         return [
             Contender("iVAE", "Eq. (8)", {"model": "ivae"}),
-            Contender("VAE", "Gaussian prior", {"model": "vae"}),
-            Contender("VAE", "Laplace prior", {"model": "vae", "prior": "laplace"}),
+            _vae("VAE", "Gaussian prior"),
+            _vae("VAE, Laplace", "Laplace prior", prior="laplace"),
             *(_vae("β-VAE", f"β = {b}", beta=float(b)) for b in BETAS["β-VAE"]),
             *(
                 _vae("β-TC-VAE", f"β = {b}", objective="decomposition", weights=(1, 1, b, 1))
@@ -83,7 +79,7 @@ def contenders(protocol: str) -> list[Contender]:
         Contender("iVAE", "as released", {"model": "ivae", "weights": _RELEASED_WEIGHTS}),
         _vae("VAE", "as released", weights=(1000, 1, 1, 1)),
         _vae("VAE", "Gaussian prior", weights=(a, 1, 1, 1)),
-        _vae("VAE", "Laplace prior", weights=(a, 1, 1, 1), prior="laplace"),
+        _vae("VAE, Laplace", "Laplace prior", weights=(a, 1, 1, 1), prior="laplace"),
         _vae("β-VAE", "as released", weights=(500, 5, 5, 5)),
         *(_vae("β-VAE", f"β = {b}", weights=(a, b, b, b)) for b in BETAS["β-VAE"]),
         _vae("β-TC-VAE", "as released", weights=(1000, 1, 15, 1)),
@@ -140,46 +136,6 @@ def turned_back() -> dict[str, dict[str, Any]]:
 def run_of(protocol: str, contender: Contender, **values: Any) -> Run:
     """Return a run of a contender under a protocol; ``values`` are its seeds and sizes."""
     return Run(**{**PROTOCOLS[protocol], **contender.values, **values})
-
-
-def compare(
-    protocol: str,
-    seeds: Iterable[tuple[int, int]],
-    folder: str | Path,
-    *,
-    only: Iterable[Contender] | None = None,
-    **values: Any,
-) -> pd.DataFrame:
-    """Train contenders on pairs (data seed, network seed), and return the sweep's table.
-
-    Parameters
-    ----------
-    protocol
-        ``"text"`` or ``"released"``.
-    seeds
-        Pairs of seeds; each contender is trained once for every pair.
-    folder
-        Where :func:`ivae.sweep.sweep` keeps its records.
-    only
-        Contenders, by default all of :func:`contenders`.
-    values
-        Attributes of every run: sizes, epochs.
-
-    Returns
-    -------
-    DataFrame
-        That of the sweep, with the columns ``contender`` and ``setting``.
-    """
-    chosen = list(contenders(protocol) if only is None else only)
-    pairs = list(seeds)
-    runs = [
-        run_of(protocol, one, data_seed=data_seed, seed=seed, **values)
-        for one in chosen
-        for data_seed, seed in pairs
-    ]
-    names = [(one.model, one.setting) for one in chosen for _ in pairs]
-    table = sweep(runs, folder)
-    return table.assign(contender=[m for m, _ in names], setting=[s for _, s in names])
 
 
 def _vae(name: str, setting: str, **values: Any) -> Contender:

@@ -14,19 +14,23 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from dask import compute, delayed  # type: ignore[attr-defined]
 from distributed import Client, as_completed
+from numpy.typing import NDArray
 
 from ivae import data
 from ivae.history import EveryMemberDiverged, History
+from ivae.models import LatentVariableModel
 from ivae.progress import ProgressLine
 from ivae.results import Record, load, save
 from ivae.runs import Run, dataset_of, model_of, objective_of, pack, schedule_of
 from ivae.training import train
 
+Array = NDArray[np.floating[Any]]
 MEASURED = {
     "final_objective": "objective",
     "elbo": "elbo",
@@ -72,9 +76,11 @@ def sweep(
     DataFrame
         A row for each run, in the order given: its settings; ``status``, which is ``"done"``,
         ``"stopped"`` (early), ``"diverged"`` or ``"failed"``; ``error``, the cause of the last
-        two; ``seconds``, its share of its ensemble's wall time; and, at the end of its training,
+        two; ``seconds``, its share of its ensemble's wall time; ``commit``, that of the code that
+        trained it, see :func:`ivae.results.provenance`; at the end of its training
         ``final_objective``, ``elbo``, ``reconstruction``, ``kl``, ``held_out_objective``, ``mcc``
-        and ``mcc_sampled``. Failed runs have no record: starting the sweep again tries them again.
+        and ``mcc_sampled``; and ``mcc_curve``, the last at every evaluation. Failed runs have no
+        record: starting the sweep again tries them again.
 
     Raises
     ------
@@ -106,9 +112,10 @@ def sweep(
             note(failed=1, running=-1)
             return
         settings = {"runs": [asdict(run) for run in ensemble], "device": device}
-        save(Record("sweep", settings, outcome), target / f"{_digest(ensemble)}.json")
+        record = Record("sweep", settings, outcome)
+        save(record, target / f"{_digest(ensemble)}.json")
         shutil.rmtree(_checkpoint(target, ensemble), ignore_errors=True)
-        rows.update(_rows(ensemble, outcome))
+        rows.update(_rows(ensemble, record))
         note(finished=1, running=-1)
 
     if scheduler is None:
@@ -135,6 +142,32 @@ def train_ensemble(
 
     The values are lists with one entry for each run; ``curves`` holds (T, E) lists.
     """
+    options = {"processes": processes, "progress": progress, "checkpoint": checkpoint}
+    try:
+        history = fit(runs, device, **options).history
+    except EveryMemberDiverged as error:
+        history = error.history
+    return _outcome(history, len(runs))
+
+
+class Fit(NamedTuple):
+    """A trained ensemble, what its training measured, and each member's data."""
+
+    model: LatentVariableModel
+    history: History
+    datasets: list[data.NonstationaryData]
+
+    def draw_latents(self) -> Array:
+        """Return one posterior sample for each observation of each member's data, (E, N, n)."""
+        x, u, _ = data.stack(self.datasets)
+        return self.model.draw_latents(x, u).numpy(force=True)
+
+
+def fit(runs: Sequence[Run], device: str = "cpu", **options: Any) -> Fit:
+    """Train runs that :func:`ivae.runs.pack` has put together, and keep the models.
+
+    ``options`` are those of :func:`ivae.training.train`, whose errors it raises.
+    """
     first = runs[0]
     datasets = {
         seed: dataset_of(replace(first, data_seed=seed)) for seed in {r.data_seed for r in runs}
@@ -142,20 +175,14 @@ def train_ensemble(
     each = [datasets[run.data_seed] for run in runs]
     x, u, z = data.stack(each) if len(datasets) > 1 else (each[0].x, each[0].u, each[0].z)
     model = model_of(runs).to(device)
-    schedule, objective = schedule_of(runs), objective_of(runs)
-    try:
-        history = train(
-            *(model, x, u, z),
-            schedule=schedule,
-            objective=objective,
-            checkpoint=checkpoint,
-            processes=processes,
-            progress=progress,
-            label=f"{len(runs)} {first.model}s",
-        )
-    except EveryMemberDiverged as error:
-        history = error.history
-    return _outcome(history, len(runs))
+    history = train(
+        *(model, x, u, z),
+        schedule=schedule_of(runs),
+        objective=objective_of(runs),
+        label=f"{len(runs)} {first.model}s",
+        **options,
+    )
+    return Fit(model, history, each)
 
 
 def _here(
@@ -198,8 +225,11 @@ def _outcome(history: History, n_members: int) -> dict[str, Any]:
     return {"status": status, "error": error, **last, "epochs": history.epochs, "curves": curves}
 
 
-def _rows(runs: Sequence[Run], outcome: dict[str, Any]) -> dict[Run, dict[str, Any]]:
-    columns = {name: v for name, v in outcome.items() if name not in ("epochs", "curves")}
+def _rows(runs: Sequence[Run], record: Record) -> dict[Run, dict[str, Any]]:
+    columns = {name: v for name, v in record.values.items() if name not in ("epochs", "curves")}
+    curves = record.values["curves"].get("mcc_sampled", np.empty((0, len(runs))))
+    columns["mcc_curve"] = np.transpose(curves).tolist()
+    columns["commit"] = [record.provenance["commit"]] * len(runs)
     return {run: {name: v[i] for name, v in columns.items()} for i, run in enumerate(runs)}
 
 
@@ -210,7 +240,7 @@ def _done(folder: Path) -> dict[Run, dict[str, Any]]:
         record = load(path)
         try:
             runs = [_revive(values) for values in record.settings["runs"]]
-            rows |= _rows(runs, record.values)
+            rows |= _rows(runs, record)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(
                 f"{path} is no record of a sweep by this version ({error!r}); move it elsewhere, "

@@ -49,14 +49,17 @@ ORDER = [
     "checkpoints",
     "workers",
     "training",
+    "ceilings",
     "runs",
     "sweep",
     "protocols",
+    "comparison",
     "theory",
     "exact",
     "style",
     "illustrations",
     "plots",
+    "charts",
     "chapter",
 ]
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

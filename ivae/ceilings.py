@@ -1,0 +1,199 @@
+"""How high an MCC can be: networks trained with the truth that a user does not have.
+
+An iVAE has to find decoder, prior and encoder. Given the sources themselves, or the true decoder
+and prior, only the encoder is left to find; what it then scores is what is left to reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ivae import data, models, streams
+from ivae.batches import Minibatches
+from ivae.memory import keep_freed_memory
+from ivae.metrics import mcc
+from ivae.models import ForwardPass, Network, Posterior
+from ivae.nets import MLP
+from ivae.objectives import Objective
+from ivae.progress import ProgressLine
+from ivae.schedules import LearningRates, Schedule, Weights
+
+Array = NDArray[np.floating[Any]]
+ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
+
+
+class EncoderCeiling(NamedTuple):
+    """MCC of posterior means and of one posterior draw, (E,) each."""
+
+    mcc: Array
+    mcc_sampled: Array
+
+
+def supervised(
+    datasets: Sequence[data.NonstationaryData],
+    seeds: Sequence[int],
+    *,
+    network: Network | None = None,
+    epochs: int = 20,
+) -> Array:
+    """Return the MCC, (E,), of networks trained with the true sources as targets.
+
+    Each maps (x, one-hot u) to z, as the mean of an iVAE's posterior does, and minimises the
+    squared error in units of each source's variance. No estimate by a network of this shape,
+    trained this long, can be expected to score more.
+
+    Parameters
+    ----------
+    datasets, seeds
+        One of each for every member; datasets of equal size.
+    network, epochs
+        As for an iVAE; minibatches of 64, and a rate that falls from .01 along a half cosine.
+
+    Raises
+    ------
+    ValueError
+        When datasets and seeds differ in number, or datasets in size.
+    """
+    x, u, z = _tensors(datasets, seeds)
+    scaled = z / z.std(1, keepdim=True)
+    n, d = z.shape[-1], x.shape[-1]
+    generators = [streams.generator(seed, "initialisation") for seed in seeds]
+    shape = vars(network or Network())
+    net = MLP(generators, (), d, n, n_segments=datasets[0].n_segments, **shape)
+
+    def error(both: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+        errors: Tensor = (net(both[..., :d], u) - both[..., d:]).square()
+        return errors.sum(-1).mean(1).sum()
+
+    # The targets travel with x, so that minibatches pick the same rows of both.
+    batches = _batches(torch.cat((x, scaled), -1), u, seeds, n)
+    _minimise(error, net, batches, epochs, "supervised")
+    with torch.no_grad():
+        estimates = torch.cat(
+            [net(a, b) for a, b in zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)],
+            1,
+        )
+    return _scores(datasets, estimates)
+
+
+def true_decoder(
+    datasets: Sequence[data.NonstationaryData],
+    seeds: Sequence[int],
+    objective: Objective,
+    decoder_variance: float,
+    *,
+    network: Network | None = None,
+    epochs: int = 20,
+) -> EncoderCeiling:
+    """Train the encoder alone, under the true decoder and prior.
+
+    What then keeps the MCC from 1 is not identification: it is the noise that
+    ``decoder_variance`` stands for, the diagonal posterior, and the encoder's network.
+
+    Parameters
+    ----------
+    datasets, seeds, network, epochs
+        As in :func:`supervised`.
+    objective, decoder_variance
+        What the encoder maximises, and sigma^2 of Eq. (6).
+
+    Raises
+    ------
+    ValueError
+        As :func:`supervised`.
+    """
+    x, u, _ = _tensors(datasets, seeds)
+    first = datasets[0]
+    model = models.ivae(
+        *(first.n_latents, first.n_observed, first.n_segments),
+        seeds=seeds,
+        n_components=first.family.k,
+        network=network,
+        decoder_variance=decoder_variance,
+    )
+    tables = np.stack([dataset.natural_parameters for dataset in datasets])
+    table = torch.as_tensor(tables).to(x).flatten(2)
+    decode = _decoders(datasets, x)
+    weights = Weights(objective.weights, len(seeds))
+    constant = torch.from_numpy(weights.at(np.zeros(1))[0]).to(x)
+
+    def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+        posterior = model.encode(x, u)
+        draws = posterior.sample(noise)
+        decoded = decode(draws.reshape(len(draws), -1, first.n_latents))
+        done = ForwardPass(x, noise, posterior, draws, decoded, model.prior_of(table, u), model)
+        return -objective.terms(done, constant, batches.n_rows).value.mean(1).sum()
+
+    noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)
+    batches = _batches(x, u, seeds, *noise_shape, first.n_latents)
+    _minimise(loss, model.encoder, batches, epochs, "encoder alone")
+    posterior = Posterior(*model.infer(x, u))
+    draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
+    return EncoderCeiling(_scores(datasets, posterior.mean), _scores(datasets, draws))
+
+
+def _decoders(datasets: Sequence[data.NonstationaryData], like: Tensor) -> Callable[..., Tensor]:
+    """Return the mixings of all datasets as one function of (E, B, n), as :class:`data.Mixing`."""
+    layers = [
+        torch.as_tensor(np.stack(matrices)).to(like)
+        for matrices in zip(*(dataset.mixing.matrices for dataset in datasets), strict=True)
+    ]
+
+    def decode(z: Tensor) -> Tensor:
+        a = z @ layers[0]
+        for layer in layers[1:]:
+            a = (torch.tanh(a) + a / 10) @ layer
+        return a
+
+    return decode
+
+
+def _tensors(
+    datasets: Sequence[data.NonstationaryData], seeds: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    if len(datasets) != len(seeds):
+        raise ValueError(
+            "datasets and seeds must have one entry for each member; "
+            f"got {len(datasets)} and {len(seeds)}."
+        )
+    x, u, z = data.stack(datasets)
+    return torch.as_tensor(x).float(), torch.as_tensor(u), torch.as_tensor(z).float()
+
+
+def _batches(x: Tensor, u: Tensor, seeds: Sequence[int], *noise_shape: int) -> Minibatches:
+    return Minibatches(x, u, seeds, Schedule().batch_size, 0.0, noise_shape)
+
+
+def _minimise(
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    net: torch.nn.Module,
+    batches: Minibatches,
+    epochs: int,
+    label: str,
+) -> None:
+    keep_freed_memory()
+    n_steps = epochs * batches.steps_per_epoch
+    progress, no_falls = np.arange(n_steps) / n_steps, np.zeros(1, np.int64)
+    rates = LearningRates(Schedule(), 1).at(progress, no_falls)[:, 0]
+    adam = torch.optim.Adam(net.parameters(), fused=True)
+    line = ProgressLine(label)
+    rate = iter(rates.tolist())
+    for epoch in range(epochs):
+        for batch in batches.steps(epoch, 0, batches.steps_per_epoch):
+            adam.param_groups[0]["lr"] = next(rate)
+            adam.zero_grad()
+            loss(*batch).backward()
+            adam.step()
+        line.report(f"{epoch + 1} of {epochs} epochs")
+    line.close()
+
+
+def _scores(datasets: Sequence[data.NonstationaryData], estimates: Tensor) -> Array:
+    pairs = zip(datasets, estimates.numpy(), strict=True)
+    return np.array([mcc(dataset.z, estimate) for dataset, estimate in pairs])

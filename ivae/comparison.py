@@ -1,0 +1,134 @@
+"""Contenders trained on the same data, and what a table of their scores says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ivae.protocols import Contender, contenders, run_of
+from ivae.sweep import sweep
+
+Array = NDArray[np.floating[Any]]
+Scores = dict[tuple[str, str], Array]
+"""(Contender, setting) to one score for each pair of seeds, (R,)."""
+
+
+def compare(
+    protocol: str,
+    seeds: Iterable[tuple[int, int]],
+    folder: str | Path,
+    *,
+    only: Iterable[Contender] | None = None,
+    **values: Any,
+) -> pd.DataFrame:
+    """Train contenders on pairs (data seed, network seed), and return the sweep's table.
+
+    Parameters
+    ----------
+    protocol
+        ``"text"`` or ``"released"``.
+    seeds
+        Pairs of seeds; each contender is trained once for every pair.
+    folder
+        Where :func:`ivae.sweep.sweep` keeps its records.
+    only
+        Contenders, by default all of :func:`ivae.protocols.contenders`.
+    values
+        Attributes of every run: sizes, epochs.
+
+    Returns
+    -------
+    DataFrame
+        That of the sweep, with the columns ``contender`` and ``setting``.
+    """
+    chosen = list(contenders(protocol) if only is None else only)
+    pairs = list(seeds)
+    runs = [
+        run_of(protocol, one, data_seed=data_seed, seed=seed, **values)
+        for one in chosen
+        for data_seed, seed in pairs
+    ]
+    names = [(one.model, one.setting) for one in chosen for _ in pairs]
+    table = sweep(runs, folder)
+    return table.assign(contender=[m for m, _ in names], setting=[s for _, s in names])
+
+
+def scores(table: pd.DataFrame, measure: str = "mcc_sampled") -> Scores:
+    """Return each setting's scores (R,), one for each pair of seeds, in the table's order.
+
+    The pairs must be the same for all; then the scores of two settings can be compared one by one.
+    """
+    names = list(zip(table["contender"], table["setting"], strict=True))
+    values = table[measure].to_numpy(dtype=np.float64)
+    pairs = list(zip(table["data_seed"], table["seed"], strict=True))
+    found: Scores = {}
+    order: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for name in dict.fromkeys(names):
+        rows = [row for row, other in enumerate(names) if other == name]
+        found[name], order[name] = values[rows], [pairs[row] for row in rows]
+    if any(of_one != order[names[0]] for of_one in order.values()):
+        raise ValueError("table must hold the same pairs of seeds, in one order, for all settings.")
+    return found
+
+
+def best_settings(found: Scores) -> dict[str, str]:
+    """Return the setting of the highest mean score for each contender.
+
+    The choice knows the true sources, as the paper's ("an optimal choice of parameters") does; so
+    it favours who has more settings to choose from.
+    """
+    best: dict[str, str] = {}
+    for contender, setting in found:
+        before = best.setdefault(contender, setting)
+        if found[contender, setting].mean() > found[contender, before].mean():
+            best[contender] = setting
+    return best
+
+
+@dataclass(frozen=True)
+class Margin:
+    """By how much iVAE leads the best baseline, pair of seeds by pair of seeds.
+
+    Attributes
+    ----------
+    contender, setting
+        The baseline's: of all settings of all baselines that with the highest mean.
+    ivae, baseline, values
+        MCCs (R,), and their difference.
+    """
+
+    contender: str
+    setting: str
+    ivae: Array
+    baseline: Array
+    values: Array
+
+
+def margin(found: Scores) -> Margin:
+    """Return iVAE's margin over the best baseline among :func:`scores`.
+
+    Raises
+    ------
+    ValueError
+        When the iVAE or all baselines are missing.
+    """
+    means = {name: float(values.mean()) for name, values in found.items()}
+    baselines = [name for name in found if name[0] != "iVAE"]
+    ours = [name for name in found if name[0] == "iVAE"]
+    if not baselines or not ours:
+        raise ValueError("found must hold scores of the iVAE and of at least one baseline.")
+    ivae = found[max(ours, key=means.__getitem__)]
+    best = max(baselines, key=means.__getitem__)
+    return Margin(*best, ivae, found[best], ivae - found[best])
+
+
+def curves(table: pd.DataFrame, contender: str, setting: str) -> Array:
+    """Return the MCC of posterior samples over training, (T, R), of one setting's runs."""
+    chosen = table[(table["contender"] == contender) & (table["setting"] == setting)]
+    return np.array(chosen["mcc_curve"].tolist()).T
