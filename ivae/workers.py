@@ -25,9 +25,10 @@ from ivae.shards import Shard, State
 
 MEMBERS_AT_ONCE = 32
 """Members of a shard at most: more gain nothing, and their activations cost memory."""
-WORTH_A_PROCESS = 20.0
+WORTH_A_PROCESS = 10.0
 """Seconds of work, about, from which on the start of other processes is earned back."""
 _SECONDS_PER_PRODUCT = 4e-11  # For one weight and one sample, forth and back, on one core.
+_SECONDS_PER_STEP = 2e-4  # For one member, whatever its size.
 
 
 def choose_processes(n_members: int, n_weights: int, n_steps: int, batch_size: int) -> int:
@@ -42,7 +43,8 @@ def choose_processes(n_members: int, n_weights: int, n_steps: int, batch_size: i
     """
     if multiprocessing.current_process().daemon:  # Such a process may not start others.
         return 1
-    seconds = n_members * n_weights * n_steps * batch_size * _SECONDS_PER_PRODUCT
+    of_a_step = n_weights * batch_size * _SECONDS_PER_PRODUCT + _SECONDS_PER_STEP
+    seconds = n_members * n_steps * of_a_step
     if seconds < WORTH_A_PROCESS:
         return 1
     return min(torch.get_num_threads(), n_members)
