@@ -60,18 +60,22 @@ def limits(of: Band, k: int) -> tuple[float, float]:
 
 
 def is_inside(of: Band, values: Sequence[float]) -> bool:
-    """Return whether the mean of new repetitions lies in a band; NaN does not."""
+    """Return whether the mean of new repetitions lies in a band; NaN does not, nor does nothing."""
+    if not len(values):
+        return False
     low, high = limits(of, len(values))
     return bool(low <= np.mean(values) <= high)
 
 
 def derive(folder: Path = FULL) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the bands of all measures, from the full records."""
-    records = {chapter: load(folder / f"{chapter}.json").values for chapter in MEASURES}
-    return {
-        chapter: {name: band(records[chapter][name]) for name in names}
-        for chapter, names in MEASURES.items()
-    }
+    """Return the bands of all measures, from the full records that there are."""
+    found = {}
+    for chapter, names in MEASURES.items():
+        path = folder / f"{chapter}.json"
+        if path.exists():
+            values = load(path).values
+            found[chapter] = {name: band(values[name]) for name in names}
+    return found
 
 
 def outside(records: Path, bands: Mapping[str, Mapping[str, Band]]) -> list[str]:

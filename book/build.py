@@ -76,6 +76,7 @@ def execute(chapters: list[Path], mode: str, seed: int) -> bool:
     kept = len(list((SWEEPS / mode).glob("*.json")))
     if kept:
         print(f"taking runs from {kept} records in {SWEEPS / mode}; make clean forgets them")
+    chapters = sorted(chapters, key=_cost, reverse=True)  # So that no core waits long at the end.
     finished: list[Outcome] = []
     line = ProgressLine(f"{mode} mode, {workers} chapters at a time")
     line.announce(f"executing {len(chapters)} chapters in {line.label}")
@@ -211,6 +212,15 @@ def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
     with (EXECUTED / f"{chapter.stem}.log").open("w", encoding="utf-8") as log:
         done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     return Outcome(chapter, done.returncode == 0, time.monotonic() - started)
+
+
+def _cost(chapter: Path) -> float:
+    """Return how long a chapter's full record says that it takes, 0 where there is none."""
+    path = FULL_RECORDS / f"{chapter.stem}.json"
+    if not path.exists():
+        return 0.0
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return float(max(record["provenance"]["seconds"], record["values"].get("seconds_of_runs", 0)))
 
 
 def _sweeps(chapter: Path, mode: str) -> Path:

@@ -92,20 +92,25 @@ def load_claims(path: Path = CLAIMS) -> list[Claim]:
     claims: list[Claim] = []
     for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
         if entry["claim"].startswith(THE_SAME):
+            if not claims:
+                raise ValueError(f"{path} begins with {THE_SAME!r}: as what?")
             rest = entry["claim"].removeprefix(THE_SAME)
             entry["claim"] = claims[-1].claim.removesuffix(".") + rest
         claims.append(Claim(**entry))
     ids = [claim.id for claim in claims]
     if len(set(ids)) < len(ids):
         raise ValueError(f"{path} names an id twice.")
+    for claim in claims:
+        if claim.corrects and claim.corrects not in ids:
+            raise ValueError(f"claim {claim.id} corrects {claim.corrects}, which is not there.")
     return claims
 
 
 def judge(claim: Claim, values: Sequence[float]) -> str:
     """Return the verdict on one value for each repetition."""
-    median = float(np.median(values))
-    if not len(values) or math.isnan(median):
+    if not len(values) or not np.isfinite(values).all():
         raise ValueError(f"claim {claim.id}: {claim.measure} must be numbers, at least one.")
+    median = float(np.median(values))
     for verdict, bounds in (("reproduced", claim.reproduced), ("partly", claim.partly)):
         if bounds.get("at_least", -math.inf) <= median <= bounds.get("at_most", math.inf):
             return verdict
@@ -150,7 +155,8 @@ def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict], run: Path
         "| claim | paper | full record: median (range) | this run: median | verdict |",
         "|---|---|---|---|---|",
     ]
-    for claim in claims:
+    judged = [claim for claim in claims if claim.id in full]
+    for claim in judged:
         one, now = full[claim.id], here.get(claim.id)
         repetitions = f"{one.seeds} repetitions ({claim.repetition})"
         rows.append(
@@ -159,8 +165,8 @@ def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict], run: Path
             f"{'' if now is None else f'{now.median:.3f} of {now.seeds}'} | **{one.verdict}** |"
         )
     rows += ["", "| chapter | command for its full record | seconds of training |", "|---|---|---|"]
-    for chapter in dict.fromkeys(claim.chapter for claim in claims):
-        one = next(full[claim.id] for claim in claims if claim.chapter == chapter)
+    for chapter in dict.fromkeys(claim.chapter for claim in judged):
+        one = next(full[claim.id] for claim in judged if claim.chapter == chapter)
         rows.append(f"| [](../notebooks/{chapter}.ipynb) | `{one.command}` | {one.seconds:,.0f} |")
     return "\n".join(rows)
 

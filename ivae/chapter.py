@@ -106,7 +106,8 @@ class Chapter:
         A sweep takes runs that it has trained before from their records, so that the time of this
         execution says little. Runs that are in several tables count once.
         """
-        every = pd.concat(tables).drop(columns="mcc_curve")
+        every = pd.concat(tables)
+        every = every[every["status"] != "failed"]
         settings = [field.name for field in fields(Run)]
         every = every.drop_duplicates(subset=settings)
         self._once("runs_trained", len(every))

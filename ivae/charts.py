@@ -78,7 +78,7 @@ def by_dimension(
             axis.plot(list(by_n), means, color=colour, lw=2)
             for n, values in by_n.items():
                 axis.plot(
-                    np.full(len(values), n + 0.04 * (place - 1.5)),
+                    np.full(len(values), n + 0.04 * (place - (len(by_name) - 1) / 2)),
                     *(values, "o"),
                     **{"ms": 3, "color": colour, "alpha": 0.6},
                 )
@@ -169,7 +169,10 @@ def traces(z: Array, estimates: Mapping[str, Array], correlations: Mapping[str, 
 def sensitivity(
     panels_of: Mapping[str, Array], rows: Sequence[str], columns: Sequence[str]
 ) -> Figure:
-    """Draw tables of mean scores as coloured squares with the numbers in them, one each title."""
+    """Draw tables of mean scores as coloured squares with the numbers in them.
+
+    ``panels_of`` maps titles to tables (rows, columns); NaN stands for a run that diverged.
+    """
     n_columns = min(2, len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
     figure, grid = plt.subplots(
@@ -179,12 +182,14 @@ def sensitivity(
     )
     values = np.stack(list(panels_of.values()))
     low, high = np.nanmin(values), np.nanmax(values)
-    for axis, (title, table) in zip(grid.flat, panels_of.items(), strict=True):
+    for axis in list(grid.flat)[len(panels_of) :]:
+        axis.set_visible(False)
+    for axis, (title, table) in zip(grid.flat, panels_of.items(), strict=False):
         axis.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
         for (i, j), value in np.ndenumerate(table):
             dark = value < low + 0.55 * (high - low)
             axis.text(
-                *(j, i, f"{value:.2f}"),
+                *(j, i, "div." if np.isnan(value) else f"{value:.2f}"),
                 **{"ha": "center", "va": "center", "fontsize": 9},
                 color="white" if dark else "black",
             )

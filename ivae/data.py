@@ -53,7 +53,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         one_of("spread", self.spread, get_args(Spread))
-        if self.noise_variance != 0:
+        if self.noise_variance != 0 or isinstance(self.noise_variance, bool):
             positive_number("noise_variance", self.noise_variance)
         if not isinstance(self.one_matrix, bool):
             raise ValueError(f"one_matrix must be True or False; got {self.one_matrix!r}.")
@@ -209,8 +209,9 @@ def generate(
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
     spread, noise_variance, one_matrix
-        To change one thing about a preset, see :class:`Recipe`; by default its own. Of what the
-        change does not concern, the draws stay the same.
+        To change one thing about a preset, see :class:`Recipe`; by default its own. Sources,
+        matrices and noise are drawn in this order from one generator: what is drawn before the
+        thing changed stays the same.
 
     Returns
     -------

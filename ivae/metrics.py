@@ -114,6 +114,10 @@ def minibatch_mcc(z: ArrayLike, estimate: ArrayLike, size: int = 64, seed: int =
     """
     true, guess = np.asarray(z), np.asarray(estimate)
     whole_number("size", size, at_least=2)
+    if len(true) != len(guess):
+        raise ValueError(
+            f"z and estimate must have the same number of rows; got {len(true)} and {len(guess)}."
+        )
     if size > len(true):
         raise ValueError(f"size must be at most the number of rows, {len(true)}; got {size}.")
     order = np.random.default_rng(seed).permutation(len(true))

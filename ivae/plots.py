@@ -65,8 +65,8 @@ def correlations(matrices: Mapping[str, Array]) -> Figure:
     """Draw absolute correlations of sources (rows) with matched estimates (columns)."""
     figure, axes = panels(len(matrices), 3.1)
     for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
-        rows = [f"$z_{i + 1}$" for i in range(matrix.shape[0])]
-        columns = [f"$\\hat z_{i + 1}$" for i in range(matrix.shape[1])]
+        rows = [f"$z_{{{i + 1}}}$" for i in range(matrix.shape[0])]
+        columns = [f"$\\hat z_{{{i + 1}}}$" for i in range(matrix.shape[1])]
         _squares(axis, np.abs(matrix), rows, columns, vmin=0.0)
         axis.set_title(title)
     return figure

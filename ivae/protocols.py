@@ -135,6 +135,7 @@ def turned_back() -> dict[str, dict[str, Any]]:
 
 def run_of(protocol: str, contender: Contender, **values: Any) -> Run:
     """Return a run of a contender under a protocol; ``values`` are its seeds and sizes."""
+    one_of("protocol", protocol, PROTOCOLS)
     return Run(**{**PROTOCOLS[protocol], **contender.values, **values})
 
 

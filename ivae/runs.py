@@ -118,7 +118,8 @@ class Run:
         recipe = data.RECIPES[self.preset]
         for name in _CHANGES:
             value = getattr(self, name)
-            if value is not None and value == getattr(recipe, name):
+            is_moot = self.preset == "linear" and name == "one_matrix"  # It has one, and no more.
+            if value is not None and (is_moot or value == getattr(recipe, name)):
                 raise ValueError(
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
                     "itself. Leave it out."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ivae.data import PRESETS, Mixing, generate, stack, whiten
+from ivae.data import PRESETS, RECIPES, Mixing, generate, stack, whiten
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
 # numbers, first row of the first matrix, first row of scales, first and last observation, standard
@@ -196,3 +196,136 @@ def test_mixing_refuses_latents_of_another_size():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         generate(*arguments)
+
+
+changeable = pytest.mark.parametrize("preset", ["paper", "released"])
+sizes = pytest.mark.parametrize("n", [2, 3])
+
+
+def pair(preset, n=2, **change):
+    """Return a dataset of the preset, and the same with a change."""
+    arguments = (preset, 4, n, 3, 4, 500, False)
+    return generate(*arguments), generate(*arguments, **change)
+
+
+def same(one, other, *names):
+    for name in names:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=True)
+
+
+def same_matrices(one, other):
+    for first, second in zip(one.mixing.matrices, other.mixing.matrices, strict=True):
+        np.testing.assert_array_equal(first, second, strict=True)
+
+
+def noise_of(made):
+    return (made.x - made.mixing(made.z)) / np.sqrt(made.noise_variance)
+
+
+@changeable
+@sizes
+def test_the_spread_changes_the_scale_of_the_sources_alone(preset, n):
+    by_variance, by_deviation = (pair(preset, n, spread=s)[1] for s in ("variance", "deviation"))
+    # The same draws, uniform on [.5, 3], are variances here and deviations there.
+    np.testing.assert_allclose(by_deviation.variance, by_variance.variance**2, rtol=1e-12)
+    assert by_variance.variance.max() <= 3.0 < by_deviation.variance.max()
+    same(by_variance, by_deviation, "mean", "u")
+    same_matrices(by_variance, by_deviation)
+    first, second = ((m.z - m.mean[m.u]) / np.sqrt(m.variance[m.u]) for m in
+                     (by_variance, by_deviation))  # fmt: skip
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    assert first.std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_spread_does_not_change_the_noise():
+    one, other = pair("paper", spread="deviation")
+    np.testing.assert_allclose(noise_of(other), noise_of(one), atol=1e-12)
+
+
+@changeable
+@sizes
+@pytest.mark.parametrize("variance", [0.0, 0.02, 1.5])
+def test_the_noise_has_the_variance_asked_for_and_changes_x_alone(preset, n, variance):
+    one, other = pair(preset, n, noise_variance=variance)
+    same(one, other, "z", "u", "mean", "variance")
+    same_matrices(one, other)
+    assert other.noise_variance == variance
+    noise = other.x - other.mixing(other.z)
+    # 6,000 draws: the standard error of their variance is 1.8 %.
+    assert noise.var() == pytest.approx(variance, rel=0.08, abs=0)
+    assert other.x.dtype == one.x.dtype
+    if variance:
+        assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 0.15
+        assert np.abs(np.corrcoef(noise.T, other.z.T)[:3, 3:]).max() < 0.15
+
+
+def test_without_noise_x_is_the_mixed_sources():
+    _, silent = pair("paper", noise_variance=0.0)
+    np.testing.assert_array_equal(silent.x, silent.mixing(silent.z))
+
+
+def test_other_noise_is_the_same_draws_scaled():
+    (one, other), (_, third) = (pair("paper", noise_variance=v) for v in (0.5, 2.0))
+    np.testing.assert_allclose(noise_of(other), noise_of(one), atol=1e-12)
+    np.testing.assert_allclose(noise_of(third), noise_of(one), atol=1e-12)
+
+
+@changeable
+@sizes
+def test_one_matrix_says_whether_the_square_ones_are_one(preset, n):
+    one, three = (pair(preset, n, one_matrix=choice)[1] for choice in (True, False))
+    same(one, three, "z", "u", "mean", "variance")
+    first, second, third = three.mixing.matrices
+    assert second.shape == third.shape == (3, 3)
+    assert not np.array_equal(second, third)
+    np.testing.assert_array_equal(one.mixing.matrices[0], first)
+    np.testing.assert_array_equal(one.mixing.matrices[1], one.mixing.matrices[2])
+    if n == 3:
+        assert not np.array_equal(first, second)
+        np.testing.assert_array_equal(one.mixing.matrices[1], first)
+    else:
+        np.testing.assert_array_equal(one.mixing.matrices[1], second)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_a_preset_is_by_itself_can_be_named(preset):
+    recipe = RECIPES[preset]
+    one, other = pair(
+        preset,
+        spread=recipe.spread,
+        noise_variance=recipe.noise_variance,
+        one_matrix=recipe.one_matrix,
+    )
+    same(one, other, "x", "z", "u", "mean", "variance")
+    assert one.noise_variance == other.noise_variance
+
+
+def test_all_changes_make_one_law_of_the_other():
+    """Variances, noise and matrices of `paper`, changed to `released`'s, agree with its law."""
+    arguments = (6, 3, 3, 400, 5)
+    ours = generate("paper", *arguments, spread="deviation", noise_variance=0.0, one_matrix=True)
+    theirs = generate("released", *arguments)
+    for made in (ours, theirs):
+        deviation = np.sqrt(made.variance)
+        assert deviation.mean() == pytest.approx(1.75, abs=0.1)
+        assert (deviation.min(), deviation.max()) == pytest.approx((0.5, 3.0), abs=0.02)
+        assert len({matrix.tobytes() for matrix in made.mixing.matrices}) == 1
+        np.testing.assert_array_equal(made.x, made.mixing(made.z))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spread": "sd"}, "spread must be one of variance, deviation; got 'sd'"),
+        ({"noise_variance": -0.1}, "noise_variance must be a finite number above 0; got -0.1"),
+        ({"noise_variance": np.nan}, "noise_variance must be a finite number above 0; got nan"),
+        ({"noise_variance": np.inf}, "noise_variance must be a finite number above 0; got inf"),
+        ({"noise_variance": "0.1"}, "noise_variance must be a finite number above 0; got '0.1'"),
+        ({"one_matrix": 1}, "one_matrix must be True or False; got 1"),
+        ({"one_matrix": "no"}, "one_matrix must be True or False; got 'no'"),
+    ],
+)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_changes_that_no_recipe_knows_are_named(preset, change, message):
+    with pytest.raises(ValueError, match=message):
+        generate(preset, 1, 2, 2, 2, 2, **change)

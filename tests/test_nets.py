@@ -1,9 +1,11 @@
 """A stack of networks computes what each network alone would compute."""
 
+import math
+
 import pytest
 import torch
 
-from ivae.nets import MLP, LinearOfSegment, pick_rows, row_index, sum_rows
+from ivae.nets import MLP, Linear, LinearOfSegment, pick_rows, row_index, sum_rows
 from ivae.streams import generator
 
 torch.set_default_dtype(torch.float32)
@@ -105,3 +107,78 @@ def test_a_members_weights_depend_on_its_own_generator_alone():
     for both, single in zip(together.parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(both[1:2], single, rtol=0, atol=0)
         assert not torch.equal(both[0], both[1])
+
+
+def layers(n_in, n_out, n_segments, *initialisation):
+    """Return the weights of a layer, all draws in one, and its biases."""
+    made = [generator(seed, "initialisation") for seed in range(3)]
+    if not n_segments:
+        layer = Linear(made, (2,), n_in, n_out, *initialisation)
+        return [layer.weight], layer.bias
+    layer = LinearOfSegment(made, (2,), n_in, n_segments, n_out, *initialisation)
+    return [layer.weight, layer.rows] if n_in else [layer.rows], layer.bias
+
+
+shapes = pytest.mark.parametrize(
+    ("n_in", "n_out", "n_segments"), [(5, 100, 0), (100, 5, 0), (5, 60, 40), (0, 60, 40)]
+)
+
+
+@shapes
+def test_xavier_weights_fill_glorots_bounds(n_in, n_out, n_segments):
+    weights, _ = layers(n_in, n_out, n_segments, "xavier")
+    # One-hot u counts as inputs: the layer is one on (x, u).
+    bound = math.sqrt(6 / (n_in + n_segments + n_out))
+    for weight in weights:
+        assert weight.abs().max() <= bound
+        assert weight.max() > 0.98 * bound
+        assert weight.min() < -0.98 * bound
+        assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+@shapes
+def test_xavier_scales_the_weights_and_leaves_the_biases(n_in, n_out, n_segments):
+    weights, bias = layers(n_in, n_out, n_segments)
+    scaled, unchanged = layers(n_in, n_out, n_segments, "xavier")
+    assert torch.equal(bias, unchanged)
+    fan_in = n_in + n_segments
+    ratio = math.sqrt(6 / (fan_in + n_out)) * math.sqrt(fan_in)
+    assert abs(ratio - 1) > 0.1
+    for weight, other in zip(weights, scaled, strict=True):
+        torch.testing.assert_close(other, weight * ratio)
+
+
+@pytest.mark.parametrize("initialisation", [{}, {"initialisation": "uniform"}])
+def test_by_default_weights_and_biases_are_the_generators_draws(initialisation):
+    net = MLP(
+        *(generators(), (2,), 4, 5),
+        hidden=7,
+        n_layers=3,
+        activation="xtanh",
+        n_segments=6,
+        **initialisation,
+    )
+    drawn = [[], [], []]
+    shapes = [((2, 4, 7), 10), ((2, 6, 7), 10), ((2, 1, 7), 10), ((2, 7, 7), 7), ((2, 1, 7), 7)]
+    for of_member, own in zip(drawn, generators(), strict=True):
+        for shape, fan_in in [*shapes, ((2, 7, 5), 7), ((2, 1, 5), 7)]:
+            of_member.append((2 * torch.rand(shape, generator=own) - 1) / math.sqrt(fan_in))
+    for parameter, *members in zip(net.parameters(), *drawn, strict=True):
+        torch.testing.assert_close(parameter.detach(), torch.stack(members))
+
+
+def test_xavier_reaches_every_layer_of_a_network():
+    def net(initialisation):
+        return MLP(
+            *(generators(), (2,), 4, 5),
+            hidden=30,
+            n_layers=4,
+            activation="xtanh",
+            initialisation=initialisation,
+            n_segments=6,
+        )
+
+    for (name, one), other in zip(
+        net("xavier").named_parameters(), net("uniform").parameters(), strict=True
+    ):
+        assert torch.equal(one, other) == name.endswith("bias")

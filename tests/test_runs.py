@@ -2,9 +2,23 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
-from ivae.runs import Run, bytes_of_member, grid, model_of, objective_of, pack, schedule_of
+from ivae import data
+from ivae.runs import (
+    Run,
+    bytes_of_member,
+    dataset_of,
+    grid,
+    model_of,
+    objective_of,
+    pack,
+    schedule_of,
+)
+
+SMALL = {"n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 10}
 
 
 def test_a_grid_is_every_combination_and_tuples_are_values():
@@ -88,9 +102,73 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
         (lambda: Run(prior="cauchy"), "prior must be one of gaussian, laplace; got 'cauchy'"),
         (lambda: Run(n_latents=9), "n_latents must be at most n_observed = 5; got 9"),
         (lambda: Run(data_seed=-1), "data_seed must be a whole number >= 0; got -1"),
+        (lambda: Run(spread="sd"), "spread must be one of variance, deviation; got 'sd'"),
+        (lambda: Run(noise_variance=-1.0), "noise_variance must be a finite number above 0"),
+        (lambda: Run(one_matrix="no"), "one_matrix must be True or False; got 'no'"),
+        (lambda: Run(initialisation="he"), "initialisation must be one of uniform, xavier; got"),
         (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
     ],
 )
 def test_bad_runs_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"preset": "released", "spread": "variance"},
+        {"preset": "released", "noise_variance": 0.05},
+        {"preset": "released", "one_matrix": False},
+        {"preset": "paper", "spread": "deviation"},
+        {"preset": "paper", "noise_variance": 0.0},
+        {"preset": "paper", "one_matrix": True},
+        {"preset": "paper", "spread": "deviation", "noise_variance": 0.5, "one_matrix": True},
+    ],
+    ids=lambda change: ", ".join(map(str, change.values())),
+)
+def test_what_is_changed_about_a_preset_reaches_the_data(change):
+    found = dataset_of(Run(**change, **SMALL, data_seed=3))
+    expected = data.generate(seed=3, **change, **SMALL)
+    np.testing.assert_array_equal(found.x, expected.x)
+    unchanged = dataset_of(Run(preset=change["preset"], **SMALL, data_seed=3))
+    assert not np.array_equal(found.x, unchanged.x)
+
+
+@pytest.mark.parametrize("name", ["spread", "noise_variance", "one_matrix"])
+@pytest.mark.parametrize("preset", data.PRESETS)
+def test_a_presets_own_is_no_change(preset, name):
+    own = getattr(data.RECIPES[preset], name)
+    with pytest.raises(ValueError, match=f"{name} = {own!r} has no effect: the preset '{preset}'"):
+        Run(preset=preset, **{name: own})
+
+
+def test_a_linear_mixing_has_one_matrix_anyway():
+    with pytest.raises(ValueError, match="one_matrix = True has no effect"):
+        Run(preset="linear", one_matrix=True)
+
+
+def test_the_initialisation_reaches_every_network():
+    uniform, xavier = (model_of([Run(initialisation=i)]) for i in ("uniform", "xavier"))
+    both = zip(uniform.named_parameters(), xavier.parameters(), strict=True)
+    seen = {name.split(".")[0]: set() for name, _ in uniform.named_parameters()}
+    for (name, one), other in both:
+        assert torch.equal(one, other) == name.endswith("bias")
+        seen[name.split(".")[0]].add(torch.equal(one, other))
+    assert set(seen) == {"decoder", "encoder", "prior_net"}
+    assert all(found == {True, False} for found in seen.values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"initialisation": "xavier"},
+        {"spread": "variance"},
+        {"noise_variance": 0.1},
+        {"one_matrix": False},
+    ],
+    ids=str,
+)
+def test_members_of_an_ensemble_agree_in_networks_and_law_of_the_data(change):
+    runs = [Run(seed=1), Run(seed=2), Run(seed=1, **change)]
+    assert [len(ensemble) for ensemble in pack(runs, memory_gb=100)] == [2, 1]

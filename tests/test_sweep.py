@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
-from ivae import data, models
+from ivae import data, metrics, models, results
+from ivae.history import EveryMemberDiverged
 from ivae.models import Network
 from ivae.results import Record, load, save
 from ivae.runs import Run, grid
 from ivae.schedules import Schedule
-from ivae.sweep import MEASURED, sweep, train_ensemble
+from ivae.shards import Shard
+from ivae.sweep import MEASURED, fit, sweep, train_ensemble
 from ivae.training import train
 
 TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 50, "hidden": 8}
@@ -122,6 +124,117 @@ def test_other_records_in_the_folder_are_named(tmp_path):
 def test_no_runs_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="runs must hold at least one Run; got none"):
         sweep([], tmp_path)
+
+
+def test_a_row_says_what_it_cost_and_who_trained_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "_commit", lambda: "abc")
+    began = time.perf_counter()
+    first = sweep(grid(seed=range(3), **SMALL), tmp_path, progress=False)
+    wall = time.perf_counter() - began
+    assert (first["seconds"] > 0).all()
+    assert first["seconds"].nunique() == 1  # Members of an ensemble share its time.
+    assert first["seconds"].sum() < wall
+    assert set(first["commit"]) == {"abc"}
+    monkeypatch.setattr(results, "_commit", lambda: "def")
+    both = sweep(grid(seed=range(4), **SMALL), tmp_path, progress=False)
+    assert list(both["commit"]) == ["abc"] * 3 + ["def"]
+    np.testing.assert_array_equal(both["seconds"][:3], first["seconds"])
+
+
+def test_a_row_has_its_own_curve(tmp_path):
+    runs = grid(seed=range(2), **(SMALL | {"epochs": 3}))
+    table = sweep(runs, tmp_path, progress=False)
+    (path,) = tmp_path.glob("*.json")
+    curves = np.array(load(path).values["curves"]["mcc_sampled"])
+    assert curves.shape == (3, 2)
+    for member, curve in enumerate(table["mcc_curve"]):
+        np.testing.assert_array_equal(curve, curves[:, member])
+        assert curve[-1] == table["mcc_sampled"][member]
+    assert table["mcc_curve"][0] != table["mcc_curve"][1]
+
+
+class Cut(KeyboardInterrupt):
+    """Ends a sweep as Ctrl-C does."""
+
+
+def test_an_ensemble_that_was_cut_short_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    runs = grid(seed=range(2), data_seed=[1, 2], decay="plateau", **(SMALL | {"epochs": 5}))
+    expected = sweep(runs, tmp_path / "uncut", progress=False)
+    advance, made = Shard.advance, []
+
+    def cut_in_the_third(shard, report):
+        if len(made) == 2:
+            raise Cut
+        made.append(shard.step)
+        advance(shard, report)
+
+    folder = tmp_path / "cut"
+    monkeypatch.setattr(Shard, "advance", cut_in_the_third)
+    with pytest.raises(Cut):
+        sweep(runs, folder, progress=False)
+    (left,) = folder.iterdir()
+    assert left.name.endswith(".unfinished")
+
+    def counted(shard, report):
+        made.append(shard.step)
+        advance(shard, report)
+
+    monkeypatch.setattr(Shard, "advance", counted)
+    table = sweep(runs, folder, progress=False)
+    assert len(made) == 5  # No epoch was trained twice.
+    assert made == sorted(set(made))
+    pd.testing.assert_frame_equal(table.drop(columns="seconds"), expected.drop(columns="seconds"))
+    (record,) = folder.iterdir()
+    assert record.suffix == ".json"
+
+
+def test_other_runs_do_not_go_on_from_what_was_cut_short(tmp_path, monkeypatch):
+    advance = Shard.advance
+
+    def cut(shard, report):
+        if shard.step:
+            raise Cut
+        advance(shard, report)
+
+    monkeypatch.setattr(Shard, "advance", cut)
+    with pytest.raises(Cut):
+        sweep([Run(**SMALL)], tmp_path / "cut", progress=False)
+    monkeypatch.setattr(Shard, "advance", advance)
+    others = [Run(**SMALL, learning_rate=0.003)]
+    found, expected = (sweep(others, tmp_path / name, progress=False) for name in ("cut", "new"))
+    columns = ["seconds"]
+    pd.testing.assert_frame_equal(found.drop(columns=columns), expected.drop(columns=columns))
+
+
+def test_a_fit_keeps_the_models_of_its_runs(tmp_path):
+    runs = grid(seed=[3, 5], data_seed=[1, 2], **SMALL)
+    table = sweep(runs, tmp_path, progress=False)
+    fitted = fit(runs, progress=False)
+    assert fitted.model.seeds == tuple(run.seed for run in runs)
+    assert [one.seed for one in fitted.datasets] == [run.data_seed for run in runs]
+    np.testing.assert_allclose(fitted.history.elbo[-1], table["elbo"])
+    latents = fitted.draw_latents()
+    assert latents.shape == (4, 200, 2)
+    posterior = fitted.model.infer(*data.stack(fitted.datasets)[:2])
+    mean, deviation = posterior.mean.numpy(), np.exp(0.5 * posterior.log_variance.numpy())
+    noise = (latents - mean) / deviation
+    assert noise.std() == pytest.approx(1.0, abs=0.1)
+    for member, one in enumerate(fitted.datasets):
+        score = metrics.mcc(one.z, mean[member])
+        assert fitted.history.mcc[-1, member] == pytest.approx(score, abs=1e-5)
+
+
+def test_members_of_a_fit_draw_as_they_would_alone():
+    runs = grid(seed=[3, 5], data_seed=[1, 2], **SMALL)
+    together, alone = fit(runs, progress=False), fit(runs[2:3], progress=False)
+    np.testing.assert_allclose(together.draw_latents()[2], alone.draw_latents()[0], atol=1e-3)
+    shared = fit(runs[::2], progress=False)  # One dataset for both.
+    np.testing.assert_allclose(shared.draw_latents()[1], alone.draw_latents()[0], atol=1e-3)
+
+
+def test_a_fit_raises_what_its_training_does():
+    with pytest.raises(EveryMemberDiverged, match="every member diverged"):
+        fit([Run(**SMALL, learning_rate=1e30)], progress=False)
 
 
 @pytest.mark.slow
