@@ -2,14 +2,17 @@
 
 import html
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import bands
 import nbformat
 import pytest
+import verdicts
 
 from ivae import results
 
@@ -88,6 +91,24 @@ def test_every_page_says_how_it_was_made():
         assert f'href="../notebooks/{chapter}.html"' in table
     assert build.TABLE_MARK not in table
     assert "torch 2." in table
+
+
+def test_the_results_page_shows_every_verdict():
+    table_rows = re.findall(r"<tr.*?</tr>", rendered("book/results"), re.DOTALL)
+    rows = [re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in table_rows]
+    texts = [[html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in row] for row in rows]
+    found = json.loads(verdicts.VERDICTS.read_text(encoding="utf-8"))
+    assert [one["claim"] for one in found] == [claim.id for claim in verdicts.load_claims()]
+    for one in found:
+        (row,) = [cells for cells in texts if cells and cells[0].startswith(one["claim"] + ":")]
+        assert row[-1] == one["verdict"]
+        assert f"{one['median']:.3f} ({one['low']:.3f} to {one['high']:.3f})" in row[2]
+
+
+def test_this_builds_numbers_lie_in_the_bands_around_the_full_records():
+    known = json.loads(bands.BANDS.read_text(encoding="utf-8"))
+    assert set(known) == set(bands.MEASURES)
+    assert bands.outside(ROOT / "_build" / "records", known) == []
 
 
 def notebook(*sources):
@@ -175,7 +196,7 @@ def test_plain_jupyter_book_builds_too(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "_config.yml", tmp_path)
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    slow = r"^ +- file: notebooks/0[145]_\w+\n"
+    slow = r"^ +- file: notebooks/0[1456789]_\w+\n"
     (tmp_path / "_toc.yml").write_text(re.sub(slow, "", toc, flags=re.MULTILINE), encoding="utf-8")
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
