@@ -99,7 +99,7 @@ def by_setting(
     lines: Mapping[str, float] | None = None,
     x_label: str = "MCC of posterior samples",
 ) -> Figure:
-    """Draw one row of dots for each setting; a bar marks each group's median.
+    """Draw one row of dots for each setting, without diverged runs; bars mark medians.
 
     ``rows`` maps settings to {group: MCCs}: the first group's dots are filled, the others' open.
     ``floor`` holds MCCs of random rotations; ``lines`` maps names to levels to mark.
@@ -124,11 +124,13 @@ def by_setting(
     for row, by_group in enumerate(rows.values()):
         for place, (group, values) in enumerate(by_group.items()):
             array = np.asarray(values)
+            array = array[np.isfinite(array)]  # Without the runs that diverged.
             colour, fill = (BLUE, BLUE) if place == 0 else (ORANGE, "none")
             height = row + 0.22 * (place - (len(by_group) - 1) / 2)
             heights = np.full(len(array), height)
             (dots,) = axis.plot(array, heights, "o", ms=4, mec=colour, mfc=fill, alpha=0.8)
-            axis.plot(2 * [np.median(array)], [height - 0.17, height + 0.17], color=colour, lw=2.5)
+            bar = np.median(array) if array.size else np.nan
+            axis.plot(2 * [bar], [height - 0.17, height + 0.17], color=colour, lw=2.5)
             seen[group] = dots
     axis.set_yticks(range(len(rows)), list(rows))
     axis.set(xlabel=x_label, xlim=(None, 1.0), ylim=(len(rows) - 0.4, -0.6))
@@ -202,11 +204,21 @@ def sensitivity(
 
 
 def against(
-    x: ArrayLike, y: ArrayLike, x_label: str, y_label: str, names: Sequence[str] | None = None
+    x: ArrayLike,
+    y: ArrayLike,
+    x_label: str,
+    y_label: str,
+    names: Sequence[str] | None = None,
+    is_open: ArrayLike | None = None,
 ) -> Figure:
-    """Draw one point for each pair, optionally with its name beside it."""
+    """Draw one point for each pair, open where ``is_open``, optionally with its name beside it."""
     figure, (axis,) = panels(1, 3.2)
-    axis.plot(np.asarray(x), np.asarray(y), "o", ms=5, color=BLUE)
+    hollow = np.zeros(np.shape(x), bool) if is_open is None else np.asarray(is_open)
+    for chosen, fill in ((~hollow, BLUE), (hollow, "none")):
+        axis.plot(
+            *(np.asarray(x)[chosen], np.asarray(y)[chosen], "o"),
+            **{"ms": 5, "mec": BLUE, "mfc": fill, "alpha": 0.8},
+        )
     for name, a, b in zip(names or (), np.asarray(x), np.asarray(y), strict=False):
         axis.annotate(name, (a, b), (4, 3), textcoords="offset points", fontsize=8, color=GREY)
     axis.set(xlabel=x_label, ylabel=y_label)

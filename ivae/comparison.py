@@ -136,6 +136,24 @@ def curves(table: pd.DataFrame, contender: str, setting: str) -> Array:
     return np.array(chosen["mcc_curve"].tolist()).T
 
 
+def broke_down(table: pd.DataFrame, share: float = 0.2) -> NDArray[np.bool_]:
+    """Return which runs (R,) ended with an objective far below their best, or diverged.
+
+    Training can be thrown off late: the objective falls in one epoch and, once the learning rate
+    has fallen too, does not come back. That is seen without knowing the sources.
+
+    Parameters
+    ----------
+    table
+        Of :func:`ivae.sweep.sweep`.
+    share
+        How far below, as a share of the best evaluation's absolute value.
+    """
+    ends = table["final_objective"].to_numpy(dtype=np.float64)
+    best = np.array([np.nanmax([*curve, -np.inf]) for curve in table["objective_curve"]])
+    return np.asarray(~(ends >= best - share * np.abs(best)))
+
+
 def _mean(values: Array) -> float:
     mean = float(values.mean())
     return mean if np.isfinite(mean) else -np.inf

@@ -79,8 +79,8 @@ def sweep(
         two; ``seconds``, its share of its ensemble's wall time; ``commit``, that of the code that
         trained it, see :func:`ivae.results.provenance`; at the end of its training
         ``final_objective``, ``elbo``, ``reconstruction``, ``kl``, ``held_out_objective``, ``mcc``
-        and ``mcc_sampled``; and ``mcc_curve``, the last at every evaluation. Failed runs have no
-        record: starting the sweep again tries them again.
+        and ``mcc_sampled``; and ``mcc_curve`` and ``objective_curve``, MCC of samples and objective
+        at every evaluation. Failed runs have no record: starting the sweep again tries them again.
 
     Raises
     ------
@@ -227,8 +227,9 @@ def _outcome(history: History, n_members: int) -> dict[str, Any]:
 
 def _rows(runs: Sequence[Run], record: Record) -> dict[Run, dict[str, Any]]:
     columns = {name: v for name, v in record.values.items() if name not in ("epochs", "curves")}
-    curves = record.values["curves"].get("mcc_sampled", np.empty((0, len(runs))))
-    columns["mcc_curve"] = np.transpose(curves).tolist()
+    curves, blank = record.values["curves"], np.empty((0, len(runs)))
+    for name, measure in (("mcc_curve", "mcc_sampled"), ("objective_curve", "final_objective")):
+        columns[name] = np.transpose(curves.get(measure, blank)).tolist()
     columns["commit"] = [record.provenance["commit"]] * len(runs)
     return {run: {name: v[i] for name, v in columns.items()} for i, run in enumerate(runs)}
 

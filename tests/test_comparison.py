@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ivae.comparison import best_settings, compare, curves, margin, scores
+from ivae.comparison import best_settings, broke_down, compare, curves, margin, scores
 from ivae.protocols import contenders, run_of
 from ivae.sweep import sweep
 
@@ -141,3 +141,25 @@ def test_a_comparison_may_be_of_some_alone(tmp_path):
     lead = margin(scores(table))
     assert lead.contender == "VAE"
     np.testing.assert_array_equal(lead.values, lead.ivae - lead.baseline)
+
+
+def test_a_run_broke_down_if_its_objective_ends_far_below_its_best():
+    curves_of = {
+        "rises": [1.0, 5.0, 10.0],
+        "dips a little": [1.0, 10.0, 8.5],
+        "falls": [1.0, 10.0, 7.9],
+        "negative, holds": [-20.0, -10.0, -11.9],
+        "negative, falls": [-20.0, -10.0, -12.1],
+        "diverged": [1.0, 10.0, np.nan],
+        "diverged at once": [],
+    }
+    ends = [curve[-1] if curve else np.nan for curve in curves_of.values()]
+    table = pd.DataFrame({"objective_curve": list(curves_of.values()), "final_objective": ends})
+    found = dict(zip(curves_of, broke_down(table), strict=True))
+    assert [name for name, broke in found.items() if broke] == [
+        "falls",
+        "negative, falls",
+        "diverged",
+        "diverged at once",
+    ]
+    assert broke_down(table, share=0.1).sum() == 6
