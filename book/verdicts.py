@@ -177,8 +177,10 @@ def readme_table(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
     rows += ["|---|---|---|---|---|---|"]
     for claim in claims:
         one = full[claim.id]
+        statement = claim.claim.split(" Measured by")[0]
         rows.append(
-            f"| {claim.id} | {claim.paper} | {_range(one)}, {one.seeds} runs | {one.verdict} | "
+            f"| {statement} ({claim.id}) | {claim.paper} | {_range(one)}, {one.seeds} runs | "
+            f"{one.verdict} | "
             f"`--chapters {claim.chapter[:2]}` | {one.seconds / 60:.0f} |"
         )
     return "\n".join(rows)
