@@ -99,7 +99,7 @@ def by_setting(
     lines: Mapping[str, float] | None = None,
     x_label: str = "MCC of posterior samples",
 ) -> Figure:
-    """Draw one row of dots for each setting, without diverged runs; bars mark medians.
+    """Draw one row of dots for each setting, without diverged runs; bars mark medians of several.
 
     ``rows`` maps settings to {group: MCCs}: the first group's dots are filled, the others' open.
     ``floor`` holds MCCs of random rotations; ``lines`` maps names to levels to mark.
@@ -129,8 +129,9 @@ def by_setting(
             height = row + 0.22 * (place - (len(by_group) - 1) / 2)
             heights = np.full(len(array), height)
             (dots,) = axis.plot(array, heights, "o", ms=4, mec=colour, mfc=fill, alpha=0.8)
-            bar = np.median(array) if array.size else np.nan
-            axis.plot(2 * [bar], [height - 0.17, height + 0.17], color=colour, lw=2.5)
+            if array.size > 1:
+                ends = [height - 0.17, height + 0.17]
+                axis.plot(2 * [np.median(array)], ends, color=colour, lw=2.5)
             seen[group] = dots
     axis.set_yticks(range(len(rows)), list(rows))
     axis.set(xlabel=x_label, xlim=(None, 1.0), ylim=(len(rows) - 0.4, -0.6))
