@@ -152,7 +152,7 @@ def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict], run: Path
     """Return the results page's table, with this run's numbers from the records in ``run``."""
     here = verdicts(claims, run)
     rows = [
-        "| claim | paper | full record: median (range) | this run: median | verdict |",
+        "| claim | verdict | paper | full record: median (range) | this run: median |",
         "|---|---|---|---|---|",
     ]
     judged = [claim for claim in claims if claim.id in full]
@@ -161,8 +161,8 @@ def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict], run: Path
         repetitions = f"{one.seeds} repetitions ({claim.repetition})"
         rows.append(
             f"| **{claim.id}**: {claim.claim} *{claim.place}.* ({claim.chapter[:2]}) | "
-            f"{claim.paper} | {_range(one)}; {repetitions} | "
-            f"{'' if now is None else f'{now.median:.3f} of {now.seeds}'} | **{one.verdict}** |"
+            f"**{one.verdict}** | {claim.paper} | {_range(one)}; {repetitions} | "
+            f"{'' if now is None else f'{now.median:.3f} of {now.seeds}'} |"
         )
     rows += ["", "| chapter | command for its full record | seconds of training |", "|---|---|---|"]
     for chapter in dict.fromkeys(claim.chapter for claim in judged):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -188,7 +189,9 @@ def fit(runs: Sequence[Run], device: str = "cpu", **options: Any) -> Fit:
 def _here(
     ensemble: list[Run], device: str, progress: bool, checkpoint: Path
 ) -> dict[str, Any] | BaseException:
-    task = delayed(train_ensemble, pure=False)(ensemble, device, None, progress, checkpoint)
+    # In a notebook every ensemble would leave a line of its own; the sweep's is enough there.
+    lines = progress and sys.stderr.isatty()
+    task = delayed(train_ensemble, pure=False)(ensemble, device, None, lines, checkpoint)
     try:
         (outcome,) = compute(task, scheduler="synchronous")
     except Exception as error:

@@ -101,8 +101,8 @@ def test_the_results_page_shows_every_verdict():
     assert [one["claim"] for one in found] == [claim.id for claim in verdicts.load_claims()]
     for one in found:
         (row,) = [cells for cells in texts if cells and cells[0].startswith(one["claim"] + ":")]
-        assert row[-1] == one["verdict"]
-        assert f"{one['median']:.3f} ({one['low']:.3f} to {one['high']:.3f})" in row[2]
+        assert row[1] == one["verdict"]
+        assert f"{one['median']:.3f} ({one['low']:.3f} to {one['high']:.3f})" in row[3]
 
 
 def test_this_builds_numbers_lie_in_the_bands_around_the_full_records():
