@@ -139,7 +139,7 @@ def true_decoder(
 
 
 def _decoders(datasets: Sequence[data.NonstationaryData], like: Tensor) -> Callable[..., Tensor]:
-    """Return the mixings of all datasets as one function of (E, B, n), as :class:`data.Mixing`."""
+    """Return the mixings of all datasets as one function of (E, B, n)."""
     layers = [
         torch.as_tensor(np.stack(matrices)).to(like)
         for matrices in zip(*(dataset.mixing.matrices for dataset in datasets), strict=True)

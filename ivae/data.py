@@ -20,6 +20,7 @@ from scipy.stats import ortho_group
 
 from ivae.checks import finite_array, one_of, positive_number, whole_number
 from ivae.families import ExponentialFamily, family_named
+from ivae.mixing import N_TRIAL_MATRICES, Mixing, first_well_conditioned, unit_columns
 
 Array = NDArray[np.floating[Any]]
 
@@ -28,8 +29,6 @@ Spread = Literal["variance", "deviation"]
 NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
 MEAN_BOUND = 5.0  # Section 5, Figure 1: means uniform on [-5, 5].
-N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
-CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
 
 
 @dataclass(frozen=True)
@@ -60,57 +59,6 @@ class Recipe:
 
 
 RECIPES = dict.fromkeys(PRESETS, Recipe()) | {"released": Recipe("deviation", 0.0, True)}
-
-
-@dataclass(frozen=True)
-class Mixing:
-    """A network f without biases, xtanh between its layers: x = xtanh(xtanh(z W1) W2) W3.
-
-    xtanh(a) = tanh(a) + a / 10 is smooth and strictly increasing, so f is injective whenever the
-    matrices have full row rank. A single matrix makes f linear.
-
-    Attributes
-    ----------
-    matrices
-        W1 (n, d), then (d, d) each; they act on rows.
-    """
-
-    matrices: tuple[Array, ...]
-
-    def __call__(self, z: Array) -> Array:
-        """Return f(z), shape (N, d), of latents (N, n)."""
-        first, *rest = self.matrices
-        a = finite_array("z", z, ("N", first.shape[0])) @ first
-        for matrix in rest:
-            a = (np.tanh(a) + a / 10) @ matrix
-        return np.asarray(a)
-
-    def jacobian(self, z: Array) -> Array:
-        """Return the Jacobian at each row of z, (N, n, d): entry (i, j) is df_j / dz_i."""
-        first, *rest = self.matrices
-        a = finite_array("z", z, ("N", first.shape[0])) @ first
-        slopes = np.broadcast_to(first, (len(a), *first.shape))
-        for matrix in rest:
-            slopes = (slopes * (1.1 - np.tanh(a) ** 2)[:, None, :]) @ matrix
-            a = (np.tanh(a) + a / 10) @ matrix
-        return np.asarray(slopes)
-
-    def absorb(self, rotation: ArrayLike) -> Mixing:
-        """Return f' with f'(R z) = f(z): the rotation R is undone in the first layer.
-
-        Section 2.2 of the paper. ``rotation`` is R, orthogonal, (n, n).
-        """
-        n = self.matrices[0].shape[0]
-        matrix = finite_array("rotation", rotation, (n, n), np.float64)
-        if not np.allclose(matrix @ matrix.T, np.eye(n), atol=1e-8):
-            raise ValueError("rotation must be orthogonal, R R' = I; this matrix is not.")
-        # On rows z' = z R', so z W = z' (R W).
-        return Mixing((matrix @ self.matrices[0], *self.matrices[1:]))
-
-    @property
-    def condition_numbers(self) -> tuple[float, ...]:
-        """Condition number (largest over smallest singular value) of each matrix."""
-        return tuple(float(np.linalg.cond(matrix)) for matrix in self.matrices)
 
 
 @dataclass(frozen=True)
@@ -300,8 +248,8 @@ def _as_in_the_text(
     def matrix(rows: int) -> Array:
         if preset != "paper":
             return np.asarray(ortho_group.rvs(d, random_state=rng).reshape(d, d)[:rows])
-        trials = _unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
-        return _first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
+        trials = unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
+        return first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
 
     mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
     x = mixing(z) + np.sqrt(recipe.noise_variance) * rng.standard_normal((u.size, d))
@@ -325,8 +273,8 @@ def _released(
     z += mean[u]
 
     def matrix(rows: int) -> Array:
-        trials = _unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)).astype(np.float32))
-        return _first_well_conditioned(
+        trials = unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)).astype(np.float32))
+        return first_well_conditioned(
             trials, lambda: (rng.uniform(0, 2, (rows, d)) - 1).astype(np.float32)
         )
 
@@ -345,17 +293,3 @@ def _three_layers(matrix: Callable[[int], Array], n: int, d: int, recipe: Recipe
         return Mixing((first, matrix(d), matrix(d)))
     square = first if n == d else matrix(d)
     return Mixing((first, square, square))
-
-
-def _first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:
-    """Return the first drawn matrix conditioned as well as the best quarter of the trials."""
-    threshold = np.percentile(np.linalg.cond(trials), CONDITION_PERCENTILE)
-    while True:
-        candidate = _unit_columns(draw())
-        if np.linalg.cond(candidate) <= threshold:
-            return candidate
-
-
-def _unit_columns(matrices: Array) -> Array:
-    norms = np.sqrt((matrices**2).sum(-2, keepdims=True))
-    return np.asarray(matrices / norms)

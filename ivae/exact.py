@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ivae.checks import finite_array, positive_number, whole_number
-from ivae.data import Mixing, NonstationaryData
+from ivae.data import NonstationaryData
+from ivae.mixing import Mixing
 
 Array = NDArray[np.floating[Any]]
 

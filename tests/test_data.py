@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ivae.data import PRESETS, RECIPES, Mixing, generate, stack, whiten
+from ivae.data import PRESETS, RECIPES, generate, stack, whiten
+from ivae.mixing import Mixing
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
 # numbers, first row of the first matrix, first row of scales, first and last observation, standard

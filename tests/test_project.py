@@ -32,6 +32,7 @@ ORDER = [
     "progress",
     "results",
     "families",
+    "mixing",
     "data",
     "nets",
     "models",

@@ -1,0 +1,83 @@
+"""The mixing f of Section 5, a small network, and how its matrices are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ivae.checks import finite_array
+
+Array = NDArray[np.floating[Any]]
+
+N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
+CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A network f without biases, xtanh between its layers: x = xtanh(xtanh(z W1) W2) W3.
+
+    xtanh(a) = tanh(a) + a / 10 is smooth and strictly increasing, so f is injective whenever the
+    matrices have full row rank. A single matrix makes f linear.
+
+    Attributes
+    ----------
+    matrices
+        W1 (n, d), then (d, d) each; they act on rows.
+    """
+
+    matrices: tuple[Array, ...]
+
+    def __call__(self, z: Array) -> Array:
+        """Return f(z), shape (N, d), of latents (N, n)."""
+        first, *rest = self.matrices
+        a = finite_array("z", z, ("N", first.shape[0])) @ first
+        for matrix in rest:
+            a = (np.tanh(a) + a / 10) @ matrix
+        return np.asarray(a)
+
+    def jacobian(self, z: Array) -> Array:
+        """Return the Jacobian at each row of z, (N, n, d): entry (i, j) is df_j / dz_i."""
+        first, *rest = self.matrices
+        a = finite_array("z", z, ("N", first.shape[0])) @ first
+        slopes = np.broadcast_to(first, (len(a), *first.shape))
+        for matrix in rest:
+            slopes = (slopes * (1.1 - np.tanh(a) ** 2)[:, None, :]) @ matrix
+            a = (np.tanh(a) + a / 10) @ matrix
+        return np.asarray(slopes)
+
+    def absorb(self, rotation: ArrayLike) -> Mixing:
+        """Return f' with f'(R z) = f(z): the rotation R is undone in the first layer.
+
+        Section 2.2 of the paper. ``rotation`` is R, orthogonal, (n, n).
+        """
+        n = self.matrices[0].shape[0]
+        matrix = finite_array("rotation", rotation, (n, n), np.float64)
+        if not np.allclose(matrix @ matrix.T, np.eye(n), atol=1e-8):
+            raise ValueError("rotation must be orthogonal, R R' = I; this matrix is not.")
+        # On rows z' = z R', so z W = z' (R W).
+        return Mixing((matrix @ self.matrices[0], *self.matrices[1:]))
+
+    @property
+    def condition_numbers(self) -> tuple[float, ...]:
+        """Condition number (largest over smallest singular value) of each matrix."""
+        return tuple(float(np.linalg.cond(matrix)) for matrix in self.matrices)
+
+
+def first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:
+    """Return the first drawn matrix conditioned as well as the best quarter of the trials."""
+    threshold = np.percentile(np.linalg.cond(trials), CONDITION_PERCENTILE)
+    while True:
+        candidate = unit_columns(draw())
+        if np.linalg.cond(candidate) <= threshold:
+            return candidate
+
+
+def unit_columns(matrices: Array) -> Array:
+    """Return matrices (..., n, d) with their columns scaled to length 1."""
+    norms = np.sqrt((matrices**2).sum(-2, keepdims=True))
+    return np.asarray(matrices / norms)
