@@ -1,7 +1,8 @@
 """Exponential families of Eq. (7): p(z_i | u) = Q(z_i) / Z(u) exp(sum_j T_j(z_i) lambda_ij(u)).
 
-Every family here has the base measure Q = 1, as in Section 5 of the paper. Arrays end in the axis
-of the latents, natural parameters and statistics in one more axis of length k:
+The families of the paper's Section 5 have the base measure Q = 1; the one in which only the mean
+moves needs Q(z) = exp(-z^2 / 2). Arrays end in the axis of the latents, natural parameters and
+statistics in one more axis of length k:
 
     z (..., n)      lambda (..., n, k)      T(z) (..., n, k)
 
@@ -26,6 +27,8 @@ class ExponentialFamily(ABC):
     k: int
     has_mean: bool
     """Whether the location is a parameter; otherwise it is fixed at 0."""
+    has_variance: bool = True
+    """Whether the variance is a parameter; otherwise it is fixed at 1."""
 
     @abstractmethod
     def statistics(self, z: Tensor) -> Tensor:
@@ -39,7 +42,8 @@ class ExponentialFamily(ABC):
     def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
         """Return lambda (..., n, k) of the member with this variance (..., n) and mean.
 
-        Raises ValueError when a mean is given to a family whose mean is fixed at 0.
+        Raises ValueError when a mean is given to a family whose mean is fixed at 0, or a variance
+        other than 1 to one whose variance is fixed.
         """
 
     @abstractmethod
@@ -57,9 +61,18 @@ class ExponentialFamily(ABC):
     def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw z (..., n), one value for every lambda (..., n, k)."""
 
+    def log_base_measure(self, z: Tensor) -> Tensor:
+        """Return log Q, shape (..., n), of latents z (..., n); 0 unless a family says otherwise."""
+        return torch.zeros_like(z)
+
+    def expected_log_base_measure(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return E[log Q(z)], shape (..., n), for z ~ N(mean, variance), each (..., n)."""
+        return torch.zeros_like(mean)
+
     def log_density(self, z: Tensor, lam: Tensor) -> Tensor:
         """Return log p(z_i) of Eq. (7), shape (..., n), without summing over the latents."""
-        return (self.statistics(z) * lam).sum(-1) - self.log_normalizer(lam)
+        exponent = (self.statistics(z) * lam).sum(-1) + self.log_base_measure(z)
+        return exponent - self.log_normalizer(lam)
 
     def _refuse_mean(self, mean: Tensor | None) -> None:
         if mean is not None and bool((mean != 0).any()):
@@ -124,6 +137,46 @@ class Gaussian(ExponentialFamily):
         return mean + variance.sqrt() * _standard_normal(variance, generator)
 
 
+class GaussianLocation(ExponentialFamily):
+    """N(m, 1): k = 1, T(z) = z, lambda = m, Q(z) = exp(-z^2 / 2). Only the mean moves.
+
+    T is monotonic, so Theorem 2 does not apply: condition (iii) can hold and A stay open.
+    """
+
+    name, k, has_mean, has_variance = "gaussian-location", 1, True, False
+
+    def statistics(self, z: Tensor) -> Tensor:
+        return z.unsqueeze(-1)
+
+    def log_normalizer(self, lam: Tensor) -> Tensor:
+        return 0.5 * (lam[..., 0].square() + math.log(2 * math.pi))
+
+    def log_base_measure(self, z: Tensor) -> Tensor:
+        return -0.5 * z.square()
+
+    def expected_log_base_measure(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return -0.5 * (mean.square() + variance)
+
+    def natural_parameters(self, variance: Tensor, mean: Tensor | None = None) -> Tensor:
+        if bool((variance != 1).any()):
+            raise ValueError(
+                f"variance must be 1 for the {self.name} family, in which only the mean moves; use "
+                "the gaussian family for sources whose variance moves too."
+            )
+        return (torch.zeros_like(variance) if mean is None else mean).unsqueeze(-1)
+
+    def moments(self, lam: Tensor) -> tuple[Tensor, Tensor]:
+        mean = lam[..., 0]
+        return mean, torch.ones_like(mean)
+
+    def expected_statistics(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean.unsqueeze(-1)
+
+    def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        mean, _ = self.moments(lam)
+        return mean + _standard_normal(mean, generator)
+
+
 class Laplace(ExponentialFamily):
     """Laplace with mean 0 and scale b: k = 1, T(z) = |z|, lambda = -1 / b, variance 2 b^2."""
 
@@ -156,7 +209,7 @@ class Laplace(ExponentialFamily):
 
 
 FAMILIES: dict[str, ExponentialFamily] = {
-    family.name: family for family in (GaussianScale(), Gaussian(), Laplace())
+    family.name: family for family in (GaussianScale(), Gaussian(), GaussianLocation(), Laplace())
 }
 
 

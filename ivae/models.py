@@ -201,6 +201,8 @@ class LatentVariableModel(nn.Module):
 
     def prior_from(self, raw: Tensor) -> Tensor:
         """Return lambda (E, M, n, k) given the prior network's output, log variances first."""
+        if not self.family.has_variance:
+            return self.family.natural_parameters(torch.ones_like(raw[:, 0]), raw[:, 0])
         mean = raw[:, 1] if self.family.has_mean else None
         return self.family.natural_parameters(raw[:, 0].exp(), mean)
 
@@ -314,6 +316,7 @@ def ivae(
     *,
     seeds: Sequence[int],
     n_components: int = 1,
+    family: str | None = None,
     network: Network | None = None,
     decoder_variance: float | Sequence[float] = 0.01,
 ) -> LatentVariableModel:
@@ -327,6 +330,9 @@ def ivae(
         One per member.
     n_components
         k: 1 learns the variances of the prior (mean 0), 2 the means as well.
+    family
+        Name of the prior's family, see :mod:`ivae.families`, where it is none of these two:
+        ``"gaussian-location"`` learns the means alone, ``"laplace"`` scales.
     network
         Shape of decoder, encoders and prior networks.
     decoder_variance
@@ -336,15 +342,19 @@ def ivae(
     Raises
     ------
     ValueError
-        For sizes that are not whole numbers of at least 1, n > d, k other than 1 or 2, no seeds, or
-        a decoder variance that is not positive.
+        For sizes that are not whole numbers of at least 1, n > d, k other than 1 or 2, an unknown
+        family or one of another k, no seeds, or a decoder variance that is not positive.
     """
     whole_number("n_segments", n_segments)
     if n_components not in (1, 2):
         raise ValueError(f"n_components must be 1 or 2; got {n_components!r}.")
-    family = family_named("gaussian-scale" if n_components == 1 else "gaussian")
+    prior = family_named(family or ("gaussian-scale" if n_components == 1 else "gaussian"))
+    if prior.k != n_components:
+        raise ValueError(
+            f"n_components must be {prior.k} for the {prior.name} family; got {n_components}."
+        )
     return LatentVariableModel(
-        n_latents, n_observed, n_segments, family, seeds, network or Network(), decoder_variance
+        n_latents, n_observed, n_segments, prior, seeds, network or Network(), decoder_variance
     )
 
 

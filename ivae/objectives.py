@@ -239,12 +239,13 @@ def sampled_elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor
 def kl_to_prior(posterior: Posterior, family: ExponentialFamily, lam: Tensor) -> Tensor:
     """Return KL(q || p), (E, B), from a diagonal Gaussian q to the prior of Eq. (7).
 
-    With Q = 1 it is minus the entropy of q, minus <lambda, E_q T(z)>, plus log Z: one formula for
-    every family that knows E_q T(z).
+    It is minus the entropy of q, minus <lambda, E_q T(z)>, minus E_q log Q(z), plus log Z: one
+    formula for every family that knows E_q T(z) and E_q log Q(z).
     """
     variance = posterior.log_variance.exp()
     entropy = 0.5 * (math.log(2 * math.pi * math.e) + posterior.log_variance)
     expected = (family.expected_statistics(posterior.mean, variance) * lam).sum(-1)
+    expected = expected + family.expected_log_base_measure(posterior.mean, variance)
     return (family.log_normalizer(lam) - expected - entropy).sum(-1)
 
 
