@@ -106,14 +106,19 @@ def grid_posterior(
 
 
 def mean_field_gap(
-    jacobian: ArrayLike, decoder_variance: float, rotation: ArrayLike | None = None
+    jacobian: ArrayLike,
+    decoder_variance: float,
+    rotation: ArrayLike | None = None,
+    *,
+    prior_variance: ArrayLike = 1.0,
 ) -> float:
     """Return what a diagonal posterior costs, in nats for one sample, with the decoder linearised.
 
-    Around z the posterior under a standard normal prior is then Gaussian with the precision
-    P = I + J J' / sigma^2. Among Gaussians q with a diagonal covariance KL(q || p(z|x)), the ELBO's
-    own gap in Eq. (25), is least for variances 1 / P_ii, and is (sum log P_ii - log det P) / 2.
-    Rotating the latents turns P into R P R', which leaves p(x) as it is and changes this gap.
+    Around z the posterior under a Gaussian prior of variances v is then Gaussian with the precision
+    P = diag(1 / v) + J J' / sigma^2. Among Gaussians q with a diagonal covariance KL(q || p(z|x)),
+    the ELBO's own gap in Eq. (25), is least for variances 1 / P_ii, and is
+    (sum log P_ii - log det P) / 2. Rotating the latents of a standard normal prior turns P into
+    R P R', which leaves p(x) as it is and changes this gap.
 
     Parameters
     ----------
@@ -123,11 +128,14 @@ def mean_field_gap(
         sigma^2.
     rotation
         Orthogonal R, (n, n); none where left out.
+    prior_variance
+        v, one number, (n,), or (B, n).
     """
     slopes = finite_array("jacobian", jacobian, ("B", "n", "d"), np.float64)
     variance = positive_number("decoder_variance", decoder_variance)
     n = slopes.shape[1]
-    precision = np.eye(n) + slopes @ slopes.transpose(0, 2, 1) / variance
+    of_prior = np.broadcast_to(1 / np.asarray(prior_variance, np.float64), (len(slopes), n))
+    precision = of_prior[:, :, None] * np.eye(n) + slopes @ slopes.transpose(0, 2, 1) / variance
     if rotation is not None:
         matrix = finite_array("rotation", rotation, (n, n), np.float64)
         precision = matrix @ precision @ matrix.T

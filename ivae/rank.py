@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
-from ivae.checks import finite_array
+from ivae.checks import finite_array, whole_number
+from ivae.families import ExponentialFamily
+from ivae.findings import Finding
 
 Array = NDArray[np.floating[Any]]
 
@@ -156,6 +159,72 @@ def best_points(lam: ArrayLike) -> NDArray[np.int64]:
     chosen = np.asarray(order[:needed], dtype=np.int64)
     turns = [np.roll(chosen, -first) for first in range(needed)]
     return min(turns, key=lambda turn: l_report(lam, turn).condition_number)
+
+
+def estimation_error(family: ExponentialFamily, lam: ArrayLike, samples_per_segment: int) -> float:
+    """Return how large a singular value of :func:`spread_report` estimation alone would make.
+
+    Even someone who sees the latents knows lambda(u) only up to the error of a maximum likelihood
+    estimate from L samples, whose covariance tends to the inverse of L Cov[T | u] (Fisher
+    information). Of a matrix of independent errors with these variances the spectral norm is about
+    the largest root of a row's summed variances plus that of a column's (Bandeira and van Handel
+    2016). By Weyl's inequality no singular value moves by more than the norm of the error: one that
+    is above it is not made by estimation, one below it may be.
+
+    Parameters
+    ----------
+    family, lam
+        Family of the prior, and natural parameters (M, n, k).
+    samples_per_segment
+        L.
+
+    Raises
+    ------
+    ValueError
+        For NaN, a table that is not (M, n, k) with the family's k, or no samples.
+    """
+    whole_number("samples_per_segment", samples_per_segment)
+    table = finite_array("lam", lam, ("M", "n", family.k), np.float64)
+    natural = torch.as_tensor(table).requires_grad_()
+    # Cov[T | u] is the Hessian of log Z, which has one block for each u and i.
+    (mean,) = torch.autograd.grad(family.log_normalizer(natural).sum(), natural, create_graph=True)
+    rows = [torch.autograd.grad(m.sum(), natural, retain_graph=True)[0] for m in mean.unbind(-1)]
+    covariance = torch.linalg.inv(torch.stack(rows, -1)).flatten(0, 1)
+    variance = covariance.diagonal(dim1=1, dim2=2).reshape(len(table), -1).numpy()
+    variance = variance / (samples_per_segment * len(table))  # A spread is divided by sqrt(M).
+    return float(np.sqrt(variance.sum(0).max()) + np.sqrt(variance.sum(1).max()))
+
+
+def finding_three(
+    lam: ArrayLike,
+    family: ExponentialFamily | None = None,
+    samples_per_segment: int | None = None,
+) -> Finding:
+    """Judge condition (iii) for natural parameters (M, n, k).
+
+    A learned table always has full rank. Given the family and the samples per segment that it was
+    learned from, the smallest singular value is held against :func:`estimation_error`.
+    """
+    report = spread_report(lam)
+    n_segments = len(report.points)
+    needed, rank = report.matrix.shape[0] + 1, report.rank
+    name = "(iii) segments"
+    if not report.holds:
+        few = f", {needed} are needed" if n_segments < needed else ""
+        reason = f"lambda has rank {rank} of {needed - 1} over {n_segments} segments{few}"
+        return Finding(name, False, reason)
+    best = l_report(lam, best_points(lam))
+    numbers = (
+        f"lambda has rank {rank} of {needed - 1} over {n_segments} segments; smallest singular "
+        f"value {report.smallest_singular_value:.3g}, condition {report.condition_number:.3g}; "
+        f"the best L has condition {best.condition_number:.3g}"
+    )
+    if family is None or samples_per_segment is None:
+        return Finding(name, True, numbers)
+    error = estimation_error(family, lam, samples_per_segment)
+    margin = report.smallest_singular_value / error
+    told = f"{numbers}; {margin:.2g} times what errors of estimation could make"
+    return Finding(name, True if margin > 1 else None, told)
 
 
 def _flat(lam: ArrayLike) -> Array:
