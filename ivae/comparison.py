@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ivae.metrics import correlation_matrix
 from ivae.protocols import Contender, contenders, run_of
 from ivae.sweep import sweep
 
@@ -152,6 +153,25 @@ def broke_down(table: pd.DataFrame, share: float = 0.2) -> NDArray[np.bool_]:
     ends = table["final_objective"].to_numpy(dtype=np.float64)
     best = np.array([np.nanmax([*curve, -np.inf]) for curve in table["objective_curve"]])
     return np.asarray(~(ends >= best - share * np.abs(best)))
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Return Spearman's correlation of two lists, over places at which both are finite.
+
+    A run that diverged has no score: its place is left out. NaN where fewer than two are left.
+
+    Raises
+    ------
+    ValueError
+        When the lists differ in length.
+    """
+    one, two = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    if one.ndim != 1 or one.shape != two.shape:
+        raise ValueError(f"a and b must be lists of equal length; got {one.shape}, {two.shape}.")
+    kept = np.isfinite(one) & np.isfinite(two)
+    if kept.sum() < 2:
+        return float("nan")
+    return float(correlation_matrix(one[kept, None], two[kept, None], "spearman")[0, 0])
 
 
 def _mean(values: Array) -> float:

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ivae.comparison import best_settings, broke_down, compare, curves, margin, scores
+from ivae.comparison import (
+    best_settings,
+    broke_down,
+    compare,
+    curves,
+    margin,
+    rank_correlation,
+    scores,
+)
 from ivae.protocols import contenders, run_of
 from ivae.sweep import sweep
 
@@ -163,3 +171,13 @@ def test_a_run_broke_down_if_its_objective_ends_far_below_its_best():
         "diverged at once",
     ]
     assert broke_down(table, share=0.1).sum() == 6
+
+
+def test_a_diverged_run_is_left_out_of_a_rank_correlation():
+    """One run without a score once failed the whole book."""
+    conditions, found = [2.0, 4.0, 5.0, 6.0], [0.9, 0.7, np.nan, 0.6]
+    assert rank_correlation(conditions, found) == pytest.approx(-1)
+    assert rank_correlation([1, 2, 3], [1, 3, 2]) == pytest.approx(0.5)
+    assert np.isnan(rank_correlation([1.0, 2.0], [np.nan, 0.5]))
+    with pytest.raises(ValueError, match=r"lists of equal length; got \(2,\), \(3,\)"):
+        rank_correlation([1, 2], [1, 2, 3])
