@@ -1,0 +1,94 @@
+"""Fitted posteriors and importance sampling against the linear-Gaussian case and quadrature."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+from ivae import data, exact, linear, models, posteriors
+from ivae.objectives import elbo
+
+
+def linear_case(mixing_seed, n=3, d=4):
+    """A dataset with a linear f that is not orthogonal, and its exact model."""
+    rng = np.random.default_rng(mixing_seed)
+    made = data.generate("linear", mixing_seed, n, d, 6, 20)
+    matrix = rng.standard_normal((n, d))
+    x = made.z @ matrix + 0.1 * rng.standard_normal(made.x.shape)
+    changed = data.replace(made, x=x, mixing=data.Mixing((matrix,)))
+    return changed, linear.LinearModel(matrix, made.variance, 0.01)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    made, model = linear_case(0)
+    rows = np.arange(0, len(made.x), 3)
+    gap = posteriors.measure_gap(posteriors.problem_of_dataset(made, rows), n_draws=4000)
+    return made.x[rows], made.u[rows], model, gap
+
+
+def test_the_likelihood_is_exact_in_the_linear_case(measured):
+    x, u, model, gap = measured
+    np.testing.assert_allclose(gap.log_likelihood, model.log_likelihood(x, u), atol=0.06)
+    assert gap.effective.min() > 0.5
+
+
+def test_a_full_gaussian_has_no_gap_in_the_linear_case(measured):
+    x, u, model, gap = measured
+    np.testing.assert_allclose(gap.full, model.log_likelihood(x, u), atol=0.05)
+
+
+def test_a_diagonal_gaussian_misses_what_the_formula_says(measured):
+    x, u, model, gap = measured
+    jacobian = np.broadcast_to(model.matrix, (len(u), *model.matrix.shape))
+    predicted = exact.mean_field_gap(jacobian, 0.01, prior_variance=model.variance[u])
+    found = model.log_likelihood(x, u).mean() - gap.mean_field.mean()
+    assert found == pytest.approx(predicted, abs=0.02)
+    assert predicted > 0.1
+
+
+@pytest.mark.slow
+def test_the_likelihood_is_that_of_quadrature_with_a_curved_decoder():
+    """Prior N(0, I): variance 1 in a single segment."""
+    made = data.generate("orthogonal", 3, 2, 2, 1, 40)
+    made = data.replace(made, variance=np.ones((1, 2)))
+    gap = posteriors.measure_gap(posteriors.problem_of_dataset(made, np.arange(40)))
+    grid = exact.grid_posterior(lambda z: made.mixing(z), made.x, 0.01, half_width=9, n_points=701)
+    np.testing.assert_allclose(gap.log_likelihood, grid.log_evidence, atol=0.15)
+    assert gap.log_likelihood.mean() == pytest.approx(grid.log_evidence.mean(), abs=0.03)
+    # No bound lies above the truth, and more freedom does not lower one; up to Monte Carlo error.
+    assert (gap.full < grid.log_evidence + 0.05).all()
+    assert gap.mean_field.mean() <= gap.full.mean() + 0.01
+
+
+def test_a_models_problem_is_the_models_elbo():
+    model = models.ivae(2, 3, 4, seeds=[0, 1])
+    rng = np.random.default_rng(0)
+    x, u = rng.standard_normal((5, 3)), np.arange(5) % 4
+    problem = posteriors.problem_of_model(model, 1, x, u)
+    part = model.of([1]).double()
+    rows, labels = part.check_data(x, u)
+    noise = torch.randn(1, 5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    encoded = part.encode(rows, labels)
+    z = encoded.sample(noise)
+    joint = problem.log_joint(z[0].unsqueeze(1))[:, 0]
+    terms = elbo(part, rows, labels, noise)
+    log_prior = part.family.log_density(z, part.prior(labels)).sum(-1)
+    np.testing.assert_allclose(
+        joint.detach(), (terms.reconstruction + log_prior)[0].detach(), rtol=1e-10
+    )
+    np.testing.assert_allclose(problem.mean, encoded.mean[0].detach())
+
+
+def test_log_density_is_scipys():
+    rng = np.random.default_rng(1)
+    factor = np.tril(rng.standard_normal((1, 3, 3))) + 2 * np.eye(3)
+    q = posteriors.Posteriors(torch.zeros(1, 3).double() + 1, torch.as_tensor(factor))
+    noise = torch.as_tensor(rng.standard_normal((1, 7, 3)))
+    expected = multivariate_normal(np.ones(3), factor[0] @ factor[0].T).logpdf(q.sample(noise)[0])
+    np.testing.assert_allclose(q.log_density(noise)[0], expected)
+
+
+def test_data_without_noise_are_refused():
+    with pytest.raises(ValueError, match="dataset must have noise"):
+        posteriors.problem_of_dataset(data.generate("released", 1, 2, 2, 2, 5), [0])
