@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group, rankdata
 
 from ivae.checks import finite_array, one_of, whole_number
@@ -252,43 +251,6 @@ def gaussian_overlap(
     both = s**2 + t**2
     terms = 0.5 * np.log(2 * s * t / both) - (first - second) ** 2 / (4 * both)
     return np.asarray(np.exp(terms.sum(1)))
-
-
-@dataclass(frozen=True)
-class EnergyTest:
-    """Outcome of :func:`energy_test`: the squared energy distance and its permutation p-value."""
-
-    distance: float
-    p_value: float
-
-
-def energy_test(x: ArrayLike, y: ArrayLike, n_permutations: int = 500, seed: int = 0) -> EnergyTest:
-    """Test whether two samples come from one distribution, by energy distance and permutations.
-
-    The population distance (Szekely and Rizzo 2004) is zero only for equal distributions, so with
-    enough data the test sees any difference. Memory grows with the square of the pooled sample.
-
-    Parameters
-    ----------
-    x, y
-        Samples (N, d) and (N', d).
-    n_permutations, seed
-        Relabellings drawn, and their generator's seed; the smallest p-value is
-        1 / (n_permutations + 1).
-    """
-    first = finite_array("x", x, ("N", "d"), np.float64)
-    second = finite_array("y", y, ("N'", first.shape[1]), np.float64)
-    whole_number("n_permutations", n_permutations)
-    pooled = np.concatenate((first, second))
-    distances = cdist(pooled, pooled)
-    n, n_second = len(first), len(second)
-    rng = np.random.default_rng(seed)
-    labels = np.repeat((1 / n, -1 / n_second), (n, n_second))
-    relabelled = np.stack([labels, *(rng.permutation(labels) for _ in range(n_permutations))])
-    # -w' D w with weights 1/n and -1/n' is 2 E|X-Y| - E|X-X'| - E|Y-Y'|.
-    values = -np.einsum("pi,pi->p", relabelled @ distances, relabelled)
-    as_extreme = int((values[1:] >= values[0] - 1e-12).sum())
-    return EnergyTest(float(values[0]), (1 + as_extreme) / (1 + n_permutations))
 
 
 def _standardise(columns: Array) -> Array:
