@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from ivae import style
+from ivae import interactive, style
 from ivae.checks import one_of, whole_number
 from ivae.results import Record, provenance, save
 from ivae.runs import Run
@@ -99,6 +99,34 @@ class Chapter:
         else:
             _glue(name, figure, display=True)
         style.close(figure)
+
+    def stepper(
+        self,
+        draw: Callable[[T], Figure],
+        values: Iterable[T],
+        *,
+        label: str,
+        shown: Callable[[T], str],
+        alt: Callable[[T], str],
+        start: int = 0,
+    ) -> None:
+        """Show a slider over figures that are drawn now, which moves without a kernel.
+
+        The cell must keep its output. A figure with a caption belongs beside it, for print and for
+        readers without JavaScript.
+
+        Parameters
+        ----------
+        draw, values, shown, alt
+            See :func:`ivae.interactive.draw_frames`: a figure, the slider's text and the
+            alternative text for each value.
+        label, start
+            The slider's name, and the index of the frame to begin with.
+        """
+        from IPython.display import display
+
+        frames = interactive.draw_frames(draw, values, shown=shown, alt=alt)
+        display(interactive.Stepper(frames, label, start))
 
     def cost(self, *tables: pd.DataFrame) -> None:
         """Record what the runs of sweeps cost and which code trained them.

@@ -71,6 +71,56 @@ def test_page(context, name):
     assert counts["sideways"] <= 0
 
 
+def with_steppers():
+    """Pages on which something can be moved."""
+    return [page for page in PAGES if 'class="stepper"' in (HTML / page).read_text("utf-8")]
+
+
+def test_chapters_have_something_to_move():
+    assert "notebooks/01_unidentifiability.html" in with_steppers()
+
+
+@pytest.mark.parametrize("name", with_steppers())
+def test_steppers_move_by_keyboard_and_pointer(context, name):
+    """Each shows one frame at a time and names it, to the eye and to a screen reader."""
+    page = context.new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: r.url.startswith(("file:", "data:")) or outside.append(r.url))
+    page.on("console", lambda m: m.type in ("error", "warning") and errors.append(m.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((HTML / name).as_uri())
+    for stepper in page.locator(".stepper").all():
+        images = stepper.locator("img").all()
+        slider = stepper.get_by_role("slider")
+        assert slider.evaluate("e => e.labels[0].firstChild.textContent.trim()")
+
+        def check(index, images=images, stepper=stepper, slider=slider):
+            assert [image.is_visible() for image in images] == [
+                i == index for i in range(len(images))
+            ]
+            shown = images[index].get_attribute("data-shown")
+            assert slider.get_attribute("aria-valuetext") == shown
+            assert stepper.locator("span").inner_text() == shown
+
+        start = int(slider.input_value())
+        check(start)
+        slider.focus()
+        page.keyboard.press("Home")
+        check(0)
+        page.keyboard.press("ArrowRight")
+        check(1)
+        page.keyboard.press("End")
+        check(len(images) - 1)
+        box = slider.bounding_box()
+        page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
+        check(0)
+        assert box["width"] > 120
+        assert box["height"] >= 24
+    page.close()
+    assert outside == []
+    assert errors == []
+
+
 def test_search_finds_a_word_from_a_chapter(context):
     page = context.new_page()
     page.goto((HTML / "search.html").as_uri() + "?q=pivoting")

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,3 +144,22 @@ def test_a_run_that_failed_costs_nothing():
     chapter.cost(good, bad)
     assert chapter.values["runs_trained"] == 1
     assert chapter.values["commits_of_runs"] == ["abc"]
+
+
+def test_a_stepper_is_shown_with_its_frames(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    chapter_in().stepper(
+        lambda value: plt.figure(figsize=(1, 1)),
+        (0, 45),
+        label="Angle",
+        shown="{}°".format,
+        alt="A turn by {} degrees".format,
+        start=1,
+    )
+    (made,) = shown
+    assert (made.label, made.start) == ("Angle", 1)
+    assert [(frame.shown, frame.alt) for frame in made.frames] == [
+        ("0°", "A turn by 0 degrees"),
+        ("45°", "A turn by 45 degrees"),
+    ]
