@@ -77,6 +77,8 @@ class NonstationaryData:
         sigma^2 of the Gaussian noise that was added; 0 for none.
     preset, seed
         Where the dataset came from.
+    family_name
+        Of the sources; by default the Gaussian family that the means decide.
     """
 
     x: Array
@@ -88,6 +90,7 @@ class NonstationaryData:
     noise_variance: float
     preset: str
     seed: int
+    family_name: str | None = None
 
     @property
     def n_latents(self) -> int:
@@ -107,8 +110,9 @@ class NonstationaryData:
 
     @property
     def family(self) -> ExponentialFamily:
-        """The sources' family: k = 1 where every mean is 0, else k = 2."""
-        return family_named("gaussian" if bool(np.any(self.mean)) else "gaussian-scale")
+        """The sources' family: unless named, k = 1 where every mean is 0, else k = 2."""
+        by_means = "gaussian" if bool(np.any(self.mean)) else "gaussian-scale"
+        return family_named(self.family_name or by_means)
 
     @property
     def expected_sources(self) -> Array:
@@ -188,6 +192,58 @@ def generate(
     recipe = replace(RECIPES[preset], **changed)  # type: ignore[arg-type]
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
+
+
+def simulate(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    mixing: Mixing,
+    *,
+    samples_per_segment: int,
+    noise_variance: float,
+    seed: int,
+    family: str | None = None,
+) -> NonstationaryData:
+    """Draw a dataset from a model of your own, Eqs. (5)-(7), with Gaussian noise.
+
+    Parameters
+    ----------
+    mean, variance
+        Of the sources by segment, (M, n) each.
+    mixing
+        f, with n inputs.
+    samples_per_segment, noise_variance
+        L, and sigma^2 of the Gaussian noise; 0 for none.
+    seed
+        Of sources and noise.
+    family
+        Name of the sources' family, see :mod:`ivae.families`; by default the Gaussian one that the
+        means decide. ``"gaussian-location"`` asks for variances of 1.
+
+    Raises
+    ------
+    ValueError
+        For NaN, shapes that do not fit, variances that are not positive, or moments that the family
+        does not have.
+    """
+    whole_number("seed", seed, at_least=0)
+    whole_number("samples_per_segment", samples_per_segment)
+    means = finite_array("mean", mean, ("M", len(mixing.matrices[0])), np.float64)
+    variances = finite_array("variance", variance, means.shape, np.float64)
+    if (variances <= 0).any():
+        raise ValueError(f"variance must be positive everywhere; got {variances.min()}.")
+    noise = 0.0 if noise_variance == 0 else positive_number("noise_variance", noise_variance)
+    u = np.repeat(np.arange(len(means)), samples_per_segment)
+    rng = np.random.default_rng(seed)
+    blank = np.empty((0, 0))
+    made = NonstationaryData(
+        *(blank, u, blank, means, variances, mixing, noise, "simulated", seed, family)
+    )
+    lam = torch.as_tensor(made.natural_parameters)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    z = made.family.sample(lam[u], generator).numpy()
+    x = mixing(z)
+    return replace(made, x=x + np.sqrt(noise) * rng.standard_normal(x.shape), z=z)
 
 
 def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:

@@ -44,9 +44,9 @@ class ErasedPair:
     """
 
     widths: tuple[float, float] = (1.0, 0.6)
-    ripple: float = 0.8
-    frequency: float = 3.5
-    bandwidth: float = 1.0
+    ripple: float = 0.95
+    frequency: float = 2.6
+    bandwidth: float = 0.5
 
     def __post_init__(self) -> None:
         for width in self.widths:
@@ -65,7 +65,8 @@ class ErasedPair:
         """Return p_u(x), or p'_u(x) of the second model, (G,)."""
         points = np.asarray(x, dtype=np.float64)
         plain = _bump(points, self.widths[_segment(u)])
-        return plain * (1 + self.ripple * np.cos(self.frequency * points) * (rippled and u == 0))
+        has_ripple = float(rippled and u == 0)
+        return np.asarray(plain * (1 + has_ripple * self.ripple * np.cos(self.frequency * points)))
 
     def noisy_density(self, u: int, x: ArrayLike, rippled: bool = False) -> Array:
         """Return the density of x + noise, (G,), by quadrature over the noise-free x."""
@@ -109,7 +110,7 @@ def _bump(x: Array, width: float) -> Array:
     """Return the mean of two sinc-to-the-fourth densities, apart so that it is 0 nowhere."""
 
     def one(x: Array) -> Array:
-        return 3 * width / (4 * math.pi) * np.sinc(width * x / (2 * math.pi)) ** 4
+        return np.asarray(3 * width / (4 * math.pi) * np.sinc(width * x / (2 * math.pi)) ** 4)
 
     shift = math.pi / (2 * width)
     return np.asarray((one(x - shift) + one(x + shift)) / 2)

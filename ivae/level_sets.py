@@ -79,8 +79,9 @@ def move_along_ellipses(z: ArrayLike, variance: ArrayLike, share: float = 0.125)
             "z must not lie so far out: on its ellipse the density is too concentrated "
             f"(kappa {np.abs(concentration).max():.0f}, at most {MOST_CONCENTRATED:.0f})."
         )
+    series = _series(concentration)
     turns = 2 * share  # The double angle goes round twice.
-    moved = _quantile(_distribution(2 * angle, concentration) + turns, concentration) / 2
+    moved = _quantile(_distribution(2 * angle, series) + turns, series) / 2
     return np.column_stack((radius * np.cos(moved), radius * np.sin(moved))) / stretch
 
 
@@ -97,27 +98,31 @@ def _direction(lam: Array) -> Array:
     return np.asarray(differences[np.abs(differences).sum(1).argmax()])
 
 
-def _distribution(angle: Array, kappa: Array) -> Array:
+def _series(kappa: Array) -> Array:
+    """Return 2 I_m(kappa) / (m I_0(kappa)) for m = 1, 2, ..., as many as count, (terms, N)."""
+    size, terms = np.abs(kappa), []
+    for m in range(1, 1000):
+        terms.append(2 * ive(m, size) / (m * ive(0, size)) * np.where(kappa < 0, (-1.0) ** m, 1.0))
+        if np.abs(terms[-1]).max() < 1e-16:
+            break
+    return np.stack(terms)
+
+
+def _distribution(angle: Array, series: Array) -> Array:
     """Return the distribution function of a von Mises law around 0, in turns; no jump at pi.
 
     F(a) = (a + 2 sum_m I_m(kappa) / I_0(kappa) sin(m a) / m) / (2 pi).
     """
-    total = angle.copy()
-    for m in range(1, 1000):
-        ratio = ive(m, np.abs(kappa)) / ive(0, np.abs(kappa))
-        ratio = np.where(kappa < 0, (-1.0) ** m, 1.0) * ratio
-        total += 2 * ratio * np.sin(m * angle) / m
-        if np.abs(ratio).max() / m < 1e-16:
-            break
-    return np.asarray(total / (2 * math.pi))
+    orders = np.arange(1, len(series) + 1)[:, None]
+    return np.asarray((angle + (series * np.sin(orders * angle)).sum(0)) / (2 * math.pi))
 
 
-def _quantile(share: Array, kappa: Array) -> Array:
+def _quantile(share: Array, series: Array) -> Array:
     """Invert :func:`_distribution` by bisection, which has it within a turn of the share."""
     whole = np.floor(share)
     low, high = 2 * math.pi * whole, 2 * math.pi * (whole + 1)
     for _ in range(55):
         middle = (low + high) / 2
-        below = _distribution(middle, kappa) < share
+        below = _distribution(middle, series) < share
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.asarray((low + high) / 2)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from ivae.data import PRESETS, RECIPES, generate, stack, whiten
+from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
 from ivae.mixing import Mixing
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
@@ -330,3 +331,56 @@ def test_all_changes_make_one_law_of_the_other():
 def test_changes_that_no_recipe_knows_are_named(preset, change, message):
     with pytest.raises(ValueError, match=message):
         generate(preset, 1, 2, 2, 2, 2, **change)
+
+
+@pytest.mark.parametrize("family", [None, "gaussian-location", "laplace"])
+def test_simulated_sources_have_the_moments_asked_for(family):
+    rng = np.random.default_rng(0)
+    mean = np.zeros((4, 2)) if family == "laplace" else rng.normal(size=(4, 2))
+    variance = np.ones((4, 2)) if family == "gaussian-location" else rng.uniform(0.5, 3, (4, 2))
+    mixing = generate("orthogonal", 1, 2, 3, 2, 2).mixing
+    made = simulate(
+        mean, variance, mixing,
+        samples_per_segment=20_000, noise_variance=0.25, seed=3, family=family,
+    )  # fmt: skip
+    assert made.family.name == (family or "gaussian")
+    assert (made.x.shape, made.z.shape, made.n_segments) == ((80_000, 3), (80_000, 2), 4)
+    for u in range(4):
+        z = made.z[made.u == u]
+        np.testing.assert_allclose(z.mean(0), mean[u], atol=0.06)
+        np.testing.assert_allclose(z.var(0), variance[u], rtol=0.06)
+    moments = made.family.moments(torch.as_tensor(made.natural_parameters))
+    np.testing.assert_allclose(moments[0], mean)
+    np.testing.assert_allclose(moments[1], variance)
+    assert (made.x - mixing(made.z)).var() == pytest.approx(0.25, rel=0.02)
+
+
+def test_simulated_data_depend_on_their_seed_alone():
+    one, again, other = (
+        simulate(
+            np.zeros((2, 2)), np.ones((2, 2)), generate("linear", 1, 2, 2, 2, 2).mixing,
+            samples_per_segment=5, noise_variance=0, seed=seed,
+        )
+        for seed in (1, 1, 2)
+    )  # fmt: skip
+    np.testing.assert_array_equal(one.x, again.x)
+    assert np.abs(one.x - other.x).min() > 0
+    np.testing.assert_array_equal(one.x, one.mixing(one.z))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": np.zeros((2, 3))}, r"mean must have shape \(M, 2\)"),
+        ({"variance": np.zeros((2, 2))}, "variance must be positive everywhere; got 0.0"),
+        ({"variance": np.ones((3, 2))}, r"variance must have shape \(2, 2\)"),
+        ({"noise_variance": -1}, "noise_variance must be a finite number above 0"),
+        ({"family": "laplace", "mean": np.ones((2, 2))}, "mean must be 0"),
+        ({"family": "gaussian-location", "variance": 2 * np.ones((2, 2))}, "variance must be 1"),
+    ],
+)
+def test_models_that_cannot_be_simulated_are_named(changes, message):
+    plain = {"mean": np.zeros((2, 2)), "variance": np.ones((2, 2)), "noise_variance": 0.1}
+    mixing = generate("linear", 1, 2, 2, 2, 2).mixing
+    with pytest.raises(ValueError, match=message):
+        simulate(mixing=mixing, samples_per_segment=5, seed=1, **plain | changes)

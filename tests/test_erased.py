@@ -69,7 +69,7 @@ def test_noisy_draws_follow_the_noisy_density():
     ("options", "message"),
     [
         ({"ripple": 1.0}, "ripple must lie between 0 and 1"),
-        ({"frequency": 3.0}, r"frequency must exceed bandwidth \+ 2 w_0 = 3"),
+        ({"frequency": 2.5}, r"frequency must exceed bandwidth \+ 2 w_0 = 2.5"),
         ({"bandwidth": -1.0}, "bandwidth must be a finite number above 0"),
     ],
 )

@@ -81,15 +81,16 @@ def test_it_is_a_rotation_where_the_sources_scale_alike():
 @given(kappa=st.floats(-40, 40), angle=st.floats(-3.1, 3.1))
 def test_the_distribution_is_von_mises(kappa, angle):
     at = np.array([angle])
-    ours = level_sets._distribution(at, np.array([kappa]))
+    series = level_sets._series(np.array([kappa]))
+    ours = level_sets._distribution(at, series)
     reference = vonmises(abs(kappa) + 1e-12)
     if kappa >= 0:
         expected = reference.cdf(angle) - 0.5
     else:  # Around pi instead of 0.
         expected = reference.cdf(angle + np.pi) - reference.cdf(np.pi)
     assert ours[0] == pytest.approx(expected, abs=1e-7)
-    back = level_sets._quantile(ours, np.array([kappa]))
-    np.testing.assert_allclose(level_sets._distribution(back, np.array([kappa])), ours, atol=1e-12)
+    back = level_sets._quantile(ours, series)
+    np.testing.assert_allclose(level_sets._distribution(back, series), ours, atol=1e-12)
 
 
 def test_what_is_open_is_what_condition_three_leaves_open():
