@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ivae.models import Posterior
+from ivae.passes import Posterior
 
 Estimator = Literal["weighted", "stratified"]
 

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from ivae import aggregate
 from ivae.families import GaussianScale
-from ivae.models import ForwardPass, LatentVariableModel, Posterior
+from ivae.models import LatentVariableModel
 from ivae.nets import pick_rows, row_index, sum_rows
 from ivae.objectives import Bound, Decomposition, Objective, where
+from ivae.passes import ForwardPass, Posterior
 
 
 class Outputs(NamedTuple):
@@ -122,7 +123,7 @@ def _by_autograd(
         table = model.prior_from(leaves[2]) if model.is_conditional else model.prior_table()
         z = posterior.sample(noise)
         prior = model.prior_of(table, u)
-        done = ForwardPass(x, noise, posterior, z, leaves[1], prior, model)
+        done = ForwardPass(x, noise, posterior, z, leaves[1], prior, model.family, model.likelihood)
         *terms, parts = objective.terms(done, weights, n_data)
         sums = torch.stack((*terms, *parts)).sum(-1)
         loss = sums[0].sum() / -x.shape[1]
@@ -140,7 +141,7 @@ def _of_bound(
     """
     mean, log_variance = outputs.encoded.unbind(1)
     share = weights.unsqueeze(-1) / x.shape[1]
-    reconstruction, of_decoded = _reconstruction(model, outputs.decoded, x)
+    reconstruction, of_decoded = model.likelihood.total_and_slope(x, outputs.decoded)
     log_prior, index = _log_prior_variance(model, outputs, u)
     precise_mean, ratio, log_ratio = mean, log_variance.exp(), log_variance
     if log_prior is not None:
@@ -175,7 +176,7 @@ def _of_decomposition(
     mean, log_variance = outputs.encoded.unbind(1)
     a, b, c, d = weights.unbind(1)
     size = x.shape[1]
-    reconstruction, of_decoded = _reconstruction(model, outputs.decoded, x)
+    reconstruction, of_decoded = model.likelihood.total_and_slope(x, outputs.decoded)
     of_decoded *= a.view(-1, 1, 1)
     log_prior, index = _log_prior_variance(model, outputs, u)
     squares, precise = z.square(), z
@@ -211,18 +212,6 @@ def _of_decomposition(
     of_raw = _of_raw_prior(outputs, index, (0.5 * share_d) * (1 - squares))
     sums = torch.cat((torch.stack((value, reconstruction, log_q - log_p)), parts))
     return sums, Outputs(torch.stack((of_mean, of_log_variance), 1), of_decoded, of_raw)
-
-
-def _reconstruction(
-    model: LatentVariableModel, decoded: Tensor, x: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the sum of log p(x|z) over the minibatch, (E,), and minus its mean's gradient."""
-    size = x.shape[1]
-    noise_variance = model.decoder_variance.to(x.dtype)
-    residual = decoded - x
-    total = residual.square().sum((1, 2)) / noise_variance
-    total += size * model.n_observed * torch.log(2 * math.pi * noise_variance)
-    return -0.5 * total, residual.mul_((1 / (size * noise_variance)).view(-1, 1, 1))
 
 
 def _log_prior_variance(

@@ -1,16 +1,15 @@
 """The models of the paper as ensembles: iVAE (Eqs. 5-7) and the VAE it is compared with.
 
-Both have a Gaussian decoder p(x|z) = N(f(z), sigma^2 I) and a Gaussian posterior with diagonal
-covariance. They differ in the prior alone: iVAE's depends on u, the VAE's is fixed. The VAE's
-encoder therefore does not see u either: its posterior p(z|x) does not depend on it.
+Both have a decoder p(x|z), Gaussian around f(z) or Bernoulli with logits f(z), and a Gaussian
+posterior with diagonal covariance. They differ in the prior alone: iVAE's depends on u, the VAE's
+is fixed. The VAE's encoder therefore does not see u either: its posterior p(z|x) does not depend
+on it.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,80 +17,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ivae import streams
-from ivae.checks import (
-    finite_array,
-    for_each_member,
-    one_of,
-    positive_number,
-    segment_labels,
-    whole_number,
-)
+from ivae.checks import finite_array, one_of, segment_labels, whole_number
 from ivae.families import ExponentialFamily, family_named
-from ivae.nets import (
-    ACTIVATIONS,
-    INITIALISATIONS,
-    MLP,
-    Activation,
-    Initialisation,
-    pick_rows,
-    row_index,
-)
-
-
-@dataclass(frozen=True)
-class Network:
-    """Shape of every MLP of a model. The paper's grid: hidden 50, 100, 200; 3 to 6 layers."""
-
-    hidden: int = 100
-    n_layers: int = 3
-    activation: Activation = "xtanh"
-    initialisation: Initialisation = "uniform"
-
-    def __post_init__(self) -> None:
-        whole_number("hidden", self.hidden)
-        whole_number("n_layers", self.n_layers)
-        one_of("activation", self.activation, ACTIVATIONS)
-        one_of("initialisation", self.initialisation, INITIALISATIONS)
-
-
-class Posterior(NamedTuple):
-    """Mean and log variance of q(z|x, u), each (E, B, n)."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self, noise: Tensor) -> Tensor:
-        """Return mean + deviation * noise for standard normal noise (E, B, n) or (E, B, K, n)."""
-        mean, deviation = self.mean, torch.exp(0.5 * self.log_variance)
-        if noise.dim() > mean.dim():
-            mean, deviation = mean.unsqueeze(2), deviation.unsqueeze(2)
-        return mean + deviation * noise
-
-
-class ForwardPass(NamedTuple):
-    """All that an objective needs to know of a minibatch; shapes as in the model's ``forward``.
-
-    Attributes
-    ----------
-    x, noise
-        As given.
-    posterior
-        q(z|x, u).
-    z, decoded
-        The draws, shaped as the noise, and f(z), (E, B, d) or (E, B K, d).
-    prior
-        lambda(u), (E, B, n, k).
-    model
-        Whose pass it is: its family and decoder variance.
-    """
-
-    x: Tensor
-    noise: Tensor
-    posterior: Posterior
-    z: Tensor
-    decoded: Tensor
-    prior: Tensor
-    model: LatentVariableModel
+from ivae.likelihoods import GaussianLikelihood, Likelihood, LikelihoodName, likelihood_named
+from ivae.nets import MLP, Network, pick_rows, row_index
+from ivae.passes import ForwardPass, Posterior
 
 
 class LatentVariableModel(nn.Module):
@@ -107,11 +37,9 @@ class LatentVariableModel(nn.Module):
         Exponential family of the prior.
     n_latents, n_observed, n_segments
         n, d and M; M = 0 where the model does not see u.
-    decoder_variance
-        sigma^2 of Eq. (6) for each member, (E,).
+    likelihood
+        What the decoder's output means: p(x|z).
     """
-
-    decoder_variance: Tensor
 
     def __init__(
         self,
@@ -121,7 +49,8 @@ class LatentVariableModel(nn.Module):
         family: ExponentialFamily,
         seeds: Sequence[int],
         network: Network,
-        decoder_variance: float | Sequence[float],
+        likelihood: LikelihoodName,
+        decoder_variance: float | Sequence[float] | None,
     ) -> None:
         super().__init__()
         whole_number("n_latents", n_latents)
@@ -136,12 +65,10 @@ class LatentVariableModel(nn.Module):
             raise ValueError("seeds must name at least one member; got none.")
         self.n_latents, self.n_observed, self.n_segments = n_latents, n_observed, n_segments
         self.family, self.network = family, network
-        variances = np.ravel(for_each_member("decoder_variance", decoder_variance, len(self.seeds)))
-        checked = [positive_number("decoder_variance", variance) for variance in variances.tolist()]
-        self.register_buffer("decoder_variance", torch.tensor(checked, dtype=torch.float64))
+        self.likelihood: Likelihood = likelihood_named(likelihood, decoder_variance, self.n_members)
         generators = [streams.generator(seed, "initialisation") for seed in self.seeds]
-        shape = asdict(network)
-        self.decoder = MLP(generators, (), n_latents, n_observed, **shape)
+        shape = network.shape
+        self.decoder = MLP(generators, (), n_latents, n_observed, **network.decoder_shape)
         self.encoder = MLP(generators, (2,), n_observed, n_latents, n_segments=n_segments, **shape)
         self.prior_net = (
             MLP(generators, (family.k,), 0, n_latents, n_segments=n_segments, **shape)
@@ -153,6 +80,13 @@ class LatentVariableModel(nn.Module):
     def n_members(self) -> int:
         """E, the number of members."""
         return len(self.seeds)
+
+    @property
+    def decoder_variance(self) -> Tensor:
+        """sigma^2 of Eq. (6) for each member, (E,); a ValueError for a decoder that has none."""
+        if not isinstance(self.likelihood, GaussianLikelihood):
+            raise ValueError(f"a {self.likelihood.name} decoder has no decoder_variance.")
+        return self.likelihood.variance
 
     @property
     def is_conditional(self) -> bool:
@@ -225,7 +159,8 @@ class LatentVariableModel(nn.Module):
         posterior = self.encode(x, u)
         z = posterior.sample(noise)
         decoded = self.decode(z.reshape(self.n_members, -1, self.n_latents))
-        return ForwardPass(x, noise, posterior, z, decoded, self.prior(u), self)
+        prior = self.prior(u)
+        return ForwardPass(x, noise, posterior, z, decoded, prior, self.family, self.likelihood)
 
     def check_shape(self, name: str, tensor: Tensor, *sizes: int) -> None:
         """Raise a ValueError that names the tensor unless its shape is (E, *sizes); -1 is any."""
@@ -254,11 +189,13 @@ class LatentVariableModel(nn.Module):
         Raises
         ------
         ValueError
-            For other shapes, NaN in x, and labels that are not integers of that range.
+            For other shapes, NaN in x, x other than 0 and 1 where the decoder is Bernoulli's, and
+            labels that are not integers of that range.
         """
         observed = x.numpy(force=True) if isinstance(x, Tensor) else np.asarray(x)
         lead = (self.n_members,) if observed.ndim == 3 else ()
         observed = finite_array("x", observed, (*lead, "N", self.n_observed))
+        self.likelihood.check(observed)
         n_rows = observed.shape[-2]
         labels = u.numpy(force=True) if isinstance(u, Tensor) else np.asarray(u)
         each = list(labels) if labels.ndim == 2 and len(labels) == self.n_members else [labels]
@@ -318,7 +255,8 @@ def ivae(
     n_components: int = 1,
     family: str | None = None,
     network: Network | None = None,
-    decoder_variance: float | Sequence[float] = 0.01,
+    likelihood: LikelihoodName = "gaussian",
+    decoder_variance: float | Sequence[float] | None = None,
 ) -> LatentVariableModel:
     """Return an ensemble of iVAEs, Eqs. (5)-(7), with a Gaussian prior given u.
 
@@ -335,15 +273,19 @@ def ivae(
         ``"gaussian-location"`` learns the means alone, ``"laplace"`` scales.
     network
         Shape of decoder, encoders and prior networks.
+    likelihood
+        ``"gaussian"``, or ``"bernoulli"`` for x of 0 and 1 (supplement E): the decoder then gives
+        logits.
     decoder_variance
-        sigma^2 of the Gaussian noise in Eq. (6), for all members or one for each; Section 5 fixes
-        it at .01.
+        sigma^2 of the Gaussian noise in Eq. (6), for all members or one for each; by default the
+        .01 at which Section 5 fixes it.
 
     Raises
     ------
     ValueError
         For sizes that are not whole numbers of at least 1, n > d, k other than 1 or 2, an unknown
-        family or one of another k, no seeds, or a decoder variance that is not positive.
+        family or one of another k, no seeds, an unknown likelihood, or a decoder variance that is
+        not positive or has no effect.
     """
     whole_number("n_segments", n_segments)
     if n_components not in (1, 2):
@@ -354,7 +296,8 @@ def ivae(
             f"n_components must be {prior.k} for the {prior.name} family; got {n_components}."
         )
     return LatentVariableModel(
-        n_latents, n_observed, n_segments, prior, seeds, network or Network(), decoder_variance
+        *(n_latents, n_observed, n_segments, prior, seeds, network or Network()),
+        *(likelihood, decoder_variance),
     )
 
 
@@ -365,7 +308,8 @@ def vae(
     seeds: Sequence[int],
     prior: str = "gaussian",
     network: Network | None = None,
-    decoder_variance: float | Sequence[float] = 0.01,
+    likelihood: LikelihoodName = "gaussian",
+    decoder_variance: float | Sequence[float] | None = None,
 ) -> LatentVariableModel:
     """Return an ensemble of VAEs, Eq. (1), with a fixed prior of mean 0 and variance 1.
 
@@ -380,5 +324,6 @@ def vae(
     one_of("prior", prior, ("gaussian", "laplace"))
     family = family_named("gaussian-scale" if prior == "gaussian" else "laplace")
     return LatentVariableModel(
-        n_latents, n_observed, 0, family, seeds, network or Network(), decoder_variance
+        *(n_latents, n_observed, 0, family, seeds, network or Network()),
+        *(likelihood, decoder_variance),
     )

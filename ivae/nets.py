@@ -13,18 +13,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from ivae.checks import one_of, whole_number
 
 Activation = Literal["xtanh", "leaky-relu"]
 ACTIVATIONS = ("xtanh", "leaky-relu")
 Initialisation = Literal["uniform", "xavier"]
 INITIALISATIONS = ("uniform", "xavier")
 SLOPE = 0.1  # Of both leaky activations, as in the released code.
+
+
+@dataclass(frozen=True)
+class Network:
+    """Shape of every MLP of a model. The paper's grid: hidden 50, 100, 200; 3 to 6 layers.
+
+    ``decoder_layers`` gives the decoder a depth of its own, 1 making it a linear map; None for
+    that of the others.
+    """
+
+    hidden: int = 100
+    n_layers: int = 3
+    activation: Activation = "xtanh"
+    initialisation: Initialisation = "uniform"
+    decoder_layers: int | None = None
+
+    def __post_init__(self) -> None:
+        whole_number("hidden", self.hidden)
+        whole_number("n_layers", self.n_layers)
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("initialisation", self.initialisation, INITIALISATIONS)
+        if self.decoder_layers is not None:
+            whole_number("decoder_layers", self.decoder_layers)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Arguments of the :class:`MLP` of encoder and prior."""
+        return {name: v for name, v in asdict(self).items() if name != "decoder_layers"}
+
+    @property
+    def decoder_shape(self) -> dict[str, Any]:
+        """Arguments of the decoder's :class:`MLP`."""
+        return self.shape | {"n_layers": self.decoder_layers or self.n_layers}
 
 
 class Linear(nn.Module):

@@ -21,7 +21,8 @@ from torch import Tensor
 from ivae.aggregate import Estimator, log_aggregate
 from ivae.checks import one_of, whole_number
 from ivae.families import ExponentialFamily
-from ivae.models import ForwardPass, LatentVariableModel, Posterior
+from ivae.models import LatentVariableModel
+from ivae.passes import ForwardPass, Posterior
 from ivae.schedules import Weight, check_weight
 
 
@@ -129,7 +130,7 @@ class Decomposition:
 
     def terms(self, done: ForwardPass, weights: Tensor, n_data: int) -> Terms:
         """Return the terms; ``weights`` is (E, 4), a to d; ``n_data`` is the size of the data."""
-        posterior, z, family = done.posterior, done.z, done.model.family
+        posterior, z, family = done.posterior, done.z, done.family
         log_likelihood = _log_likelihood(done)
         log_prior = family.log_density(z, done.prior).sum(-1)
         log_q = _log_q_of_draw(posterior, done.noise)
@@ -175,7 +176,7 @@ class ImportanceWeighted:
         """Return the terms; the pass has K draws for each sample, noise (E, B, K, n)."""
         noise = done.noise.view(*done.x.shape[:2], self.n_draws, -1)
         posterior = Posterior(*(part.unsqueeze(2) for part in done.posterior))
-        log_prior = done.model.family.log_density(done.z.view_as(noise), done.prior.unsqueeze(2))
+        log_prior = done.family.log_density(done.z.view_as(noise), done.prior.unsqueeze(2))
         log_likelihood = _log_likelihood(done).view(noise.shape[:3])
         kl = _log_q_of_draw(posterior, noise) - log_prior.sum(-1)
         value = torch.logsumexp(log_likelihood - kl, -1) - math.log(self.n_draws)
@@ -249,16 +250,8 @@ def kl_to_prior(posterior: Posterior, family: ExponentialFamily, lam: Tensor) ->
     return (family.log_normalizer(lam) - expected - entropy).sum(-1)
 
 
-def gaussian_log_density(x: Tensor, mean: Tensor, variance: Tensor | float) -> Tensor:
-    """Return log N(x; mean, variance I), (E, B) for x and mean (E, B, d) and variance (E, 1)."""
-    d = x.shape[-1]
-    squares = (x - mean).square().sum(-1)
-    variance = torch.as_tensor(variance, dtype=x.dtype, device=x.device)
-    return (squares / variance + d * torch.log(2 * math.pi * variance)) * -0.5
-
-
 def _elbo(done: ForwardPass) -> Elbo:
-    return Elbo(_log_likelihood(done), kl_to_prior(done.posterior, done.model.family, done.prior))
+    return Elbo(_log_likelihood(done), kl_to_prior(done.posterior, done.family, done.prior))
 
 
 def _log_likelihood(done: ForwardPass) -> Tensor:
@@ -266,7 +259,7 @@ def _log_likelihood(done: ForwardPass) -> Tensor:
     x = done.x
     if done.decoded.shape[1] != x.shape[1]:
         x = x.repeat_interleave(done.decoded.shape[1] // x.shape[1], 1)
-    return gaussian_log_density(x, done.decoded, done.model.decoder_variance.unsqueeze(1))
+    return done.likelihood.log_density(x, done.decoded)
 
 
 def _log_q_of_draw(posterior: Posterior, noise: Tensor) -> Tensor:

@@ -197,7 +197,7 @@ def _settings(
         "prior": model.family.name,
         "sizes": (model.n_latents, model.n_observed, model.n_segments),
         "network": asdict(model.network),
-        "decoder_variance": model.decoder_variance.tolist(),
+        "likelihood": model.likelihood.settings,
         "dtype": str(x.dtype),
         "device": x.device.type,
         "objective": {"name": type(objective).__name__, **asdict(objective)},

@@ -30,11 +30,26 @@ OBJECTIVES = {
 @pytest.mark.parametrize("network", [Network(hidden=20), Network(6, 4, "leaky-relu")])
 def test_gradients_are_autograds(model, objective, network):
     model = MODELS[model](network=network, decoder_variance=[0.1, 0.3]).double()
-    objective, weights = OBJECTIVES[objective]
+    check(model, *OBJECTIVES[objective])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("decoder_layers", [None, 1])
+def test_gradients_of_a_bernoulli_decoder_are_autograds(model, objective, decoder_layers):
+    network = Network(hidden=20, decoder_layers=decoder_layers)
+    model = MODELS[model](network=network, likelihood="bernoulli").double()
+    check(model, *OBJECTIVES[objective])
+
+
+def check(model, objective, weights):
+    """Hold the short way's sums and gradients against autograd's."""
     weights = torch.tensor(weights, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     draws = () if objective.n_draws == 1 else (objective.n_draws,)
     x = torch.randn(2, 7, 3, dtype=torch.float64, generator=generator)
+    if model.likelihood.name == "bernoulli":
+        x = (x > 0).double()
     noise = torch.randn(2, 7, *draws, 2, dtype=torch.float64, generator=generator)
     u = torch.randint(0, 4, (2, 7), generator=generator)
     parameters = list(model.parameters())

@@ -74,6 +74,31 @@ def test_the_vae_has_a_prior_of_mean_0_and_variance_1_and_ignores_u(prior):
     torch.testing.assert_close(model.encode(x, u).mean, model.encode(x, 3 - u).mean)
 
 
+def test_a_decoder_of_one_layer_is_a_linear_map_and_leaves_the_other_networks():
+    network = Network(hidden=8, decoder_layers=1)
+    model = models.ivae(2, 3, 4, seeds=[0, 1], network=network).double()
+    z = torch.randn(2, 5, 2, dtype=torch.float64)
+    first = model.decoder.first
+    torch.testing.assert_close(model.decode(z), z @ first.weight + first.bias)
+    deep = models.ivae(2, 3, 4, seeds=[0, 1], network=SMALL)
+    for name in ("encoder", "prior_net"):
+        shapes = [[p.shape for p in getattr(m, name).parameters()] for m in (model, deep)]
+        assert shapes[0] == shapes[1]
+
+
+def test_a_bernoulli_model_takes_bits_alone_and_has_no_variance():
+    model = models.ivae(2, 3, 4, seeds=[0, 1], network=SMALL, likelihood="bernoulli")
+    x, u, _ = batch()
+    bits = (x > 0).int()
+    assert model.infer(bits, u).mean.shape == (2, 9, 2)
+    with pytest.raises(ValueError, match="x must hold nothing but 0 and 1 for a Bernoulli"):
+        model.infer(x, u)
+    with pytest.raises(ValueError, match="a bernoulli decoder has no decoder_variance"):
+        _ = model.decoder_variance
+    gaussian = models.vae(2, 3, seeds=[0, 1], network=SMALL, decoder_variance=[0.1, 0.2])
+    assert gaussian.of([1]).decoder_variance.tolist() == [0.2]
+
+
 def test_the_decoders_jacobian_is_its_derivative():
     model = MODELS["iVAE k=1"]([0, 1]).double()
     z = torch.randn(2, 5, 2, dtype=torch.float64)
@@ -132,6 +157,12 @@ def test_bad_data_are_named(call, message):
             "decoder_variance must be a finite number above 0; got 0.0",
         ),
         (lambda: models.vae(2, 2, seeds=[0], prior="cauchy"), "prior must be one of gaussian, lap"),
+        (
+            lambda: models.vae(2, 2, seeds=[0], likelihood="bernoulli", decoder_variance=0.1),
+            "decoder_variance = 0.1 has no effect on a Bernoulli decoder",
+        ),
+        (lambda: models.ivae(2, 2, 4, seeds=[0], likelihood="poisson"), "likelihood must be one"),
+        (lambda: Network(decoder_layers=0), "decoder_layers must be a whole number >= 1; got 0"),
         (lambda: Network(hidden=0), "hidden must be a whole number >= 1; got 0"),
         (lambda: Network(activation="relu"), "activation must be one of xtanh, leaky-relu"),
     ],
