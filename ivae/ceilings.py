@@ -18,9 +18,9 @@ from ivae import data, models, streams
 from ivae.batches import Minibatches
 from ivae.memory import keep_freed_memory
 from ivae.metrics import mcc
-from ivae.models import ForwardPass, Network, Posterior
-from ivae.nets import MLP
+from ivae.nets import MLP, Network
 from ivae.objectives import Objective
+from ivae.passes import ForwardPass, Posterior
 from ivae.progress import ProgressLine
 from ivae.schedules import LearningRates, Schedule, Weights
 
@@ -64,8 +64,9 @@ def supervised(
     scaled = z / z.std(1, keepdim=True)
     n, d = z.shape[-1], x.shape[-1]
     generators = [streams.generator(seed, "initialisation") for seed in seeds]
-    shape = vars(network or Network())
-    net = MLP(generators, (), d, n, n_segments=datasets[0].n_segments, **shape)
+    net = MLP(
+        generators, (), d, n, n_segments=datasets[0].n_segments, **(network or Network()).shape
+    )
 
     def error(both: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         errors: Tensor = (net(both[..., :d], u) - both[..., d:]).square()
@@ -86,7 +87,7 @@ def true_decoder(
     datasets: Sequence[data.NonstationaryData],
     seeds: Sequence[int],
     objective: Objective,
-    decoder_variance: float,
+    decoder_variance: float | None = None,
     *,
     network: Network | None = None,
     epochs: int = 20,
@@ -94,14 +95,16 @@ def true_decoder(
     """Train the encoder alone, under the true decoder and prior.
 
     What then keeps the MCC from 1 is not identification: it is the noise that
-    ``decoder_variance`` stands for, the diagonal posterior, and the encoder's network.
+    ``decoder_variance`` stands for (or that of the bits), the diagonal posterior, and the
+    encoder's network.
 
     Parameters
     ----------
     datasets, seeds, network, epochs
         As in :func:`supervised`.
     objective, decoder_variance
-        What the encoder maximises, and sigma^2 of Eq. (6).
+        What the encoder maximises, and sigma^2 of Eq. (6), .01 where left out; binary data have
+        none.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def true_decoder(
         seeds=seeds,
         n_components=first.family.k,
         network=network,
+        likelihood=first.likelihood,
         decoder_variance=decoder_variance,
     )
     tables = np.stack([dataset.natural_parameters for dataset in datasets])
@@ -127,7 +131,10 @@ def true_decoder(
         posterior = model.encode(x, u)
         draws = posterior.sample(noise)
         decoded = decode(draws.reshape(len(draws), -1, first.n_latents))
-        done = ForwardPass(x, noise, posterior, draws, decoded, model.prior_of(table, u), model)
+        prior = model.prior_of(table, u)
+        done = ForwardPass(
+            x, noise, posterior, draws, decoded, prior, model.family, model.likelihood
+        )
         return -objective.terms(done, constant, batches.n_rows).value.mean(1).sum()
 
     noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)

@@ -3,7 +3,8 @@
 ``paper`` is what the text says, ``released`` what the authors' published code does. They differ in
 more than detail (variances or standard deviations, noise or none, the mixing's matrices), so a
 dataset always knows which of the two it came from. Two further presets, ours, take the difficulty
-out of the mixing and nothing else: ``orthogonal`` and ``linear``.
+out of the mixing and nothing else: ``orthogonal`` and ``linear``. A last one, ours too, has binary
+observations: ``bernoulli``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from scipy.stats import ortho_group
 
 from ivae.checks import finite_array, one_of, positive_number, whole_number
 from ivae.families import ExponentialFamily, family_named
+from ivae.likelihoods import LikelihoodName
 from ivae.mixing import N_TRIAL_MATRICES, Mixing, first_well_conditioned, unit_columns
 
 Array = NDArray[np.floating[Any]]
 
-PRESETS = ("paper", "released", "orthogonal", "linear")
+PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
 Spread = Literal["variance", "deviation"]
 NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
@@ -58,7 +61,12 @@ class Recipe:
             raise ValueError(f"one_matrix must be True or False; got {self.one_matrix!r}.")
 
 
-RECIPES = dict.fromkeys(PRESETS, Recipe()) | {"released": Recipe("deviation", 0.0, True)}
+RECIPES = dict.fromkeys(PRESETS, Recipe()) | {
+    "released": Recipe("deviation", 0.0, True),
+    "bernoulli": Recipe("deviation", 0.0),
+}
+# What about a preset nothing can be changed by: one matrix there is anyway, binary x has no noise.
+MOOT = {"one_matrix": ("linear", "bernoulli"), "noise_variance": ("bernoulli",)}
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,11 @@ class NonstationaryData:
         return int(self.x.shape[0]) // self.n_segments
 
     @property
+    def likelihood(self) -> LikelihoodName:
+        """The law of x given f(z): Bernoulli where x is binary, else Gaussian."""
+        return "bernoulli" if self.preset == "bernoulli" else "gaussian"
+
+    @property
     def family(self) -> ExponentialFamily:
         """The sources' family: unless named, k = 1 where every mean is 0, else k = 2."""
         by_means = "gaussian" if bool(np.any(self.mean)) else "gaussian-scale"
@@ -151,7 +164,10 @@ def generate(
         ``released``). ``"released"``: *standard deviations* uniform on [.5, 3], no noise, and
         one square matrix used wherever a square one is needed. ``"orthogonal"``: as ``paper``,
         with three random orthogonal matrices. ``"linear"``: as ``paper``, with one of them and no
-        nonlinearity.
+        nonlinearity. ``"bernoulli"``: standard deviations uniform on [.5, 3], since
+        bits say little about a variance; x of zeros and ones with p(x_j = 1|z) = sigmoid(f_j(z)),
+        Eq. (29), and f(z) = z W linear. W's columns have length 1, so that logits deviate by some
+        1.9, and directions uniform on the sphere, a law that knows no axis of the latents.
     seed
         Of the generator that draws everything, a whole number >= 0 (``released``: below 2**32).
     n_latents, n_observed
@@ -190,6 +206,11 @@ def generate(
     changes = {"spread": spread, "noise_variance": noise_variance, "one_matrix": one_matrix}
     changed = {name: value for name, value in changes.items() if value is not None}
     recipe = replace(RECIPES[preset], **changed)  # type: ignore[arg-type]
+    if preset == "bernoulli" and recipe.noise_variance:
+        raise ValueError(
+            f"noise_variance = {noise_variance!r} has no effect on the preset 'bernoulli', whose x "
+            "is drawn from f(z) without Gaussian noise. Leave it out."
+        )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
 
@@ -307,6 +328,10 @@ def _as_in_the_text(
         trials = unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
         return first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
 
+    if preset == "bernoulli":
+        mixing = Mixing((unit_columns(rng.standard_normal((n, d))),))
+        x = (rng.random((u.size, d)) < expit(mixing(z))).astype(np.float64)
+        return NonstationaryData(x, u, z, mean, variance, mixing, 0.0, preset, seed)
     mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
     x = mixing(z) + np.sqrt(recipe.noise_variance) * rng.standard_normal((u.size, d))
     return NonstationaryData(x, u, z, mean, variance, mixing, recipe.noise_variance, preset, seed)

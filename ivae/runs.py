@@ -11,6 +11,7 @@ import numpy as np
 
 from ivae import data, models
 from ivae.checks import one_of, positive_number, whole_number
+from ivae.nets import Network
 from ivae.objectives import Bound, Decomposition, ImportanceWeighted, Objective
 from ivae.schedules import Decay, Schedule
 
@@ -20,8 +21,8 @@ class Run:
     """One training: its data, model, objective and schedule, by plain values.
 
     The defaults are the released code's dataset with the paper's objective. Attributes are those of
-    :func:`ivae.data.generate`, :class:`ivae.models.Network`, :func:`ivae.models.ivae` and
-    :class:`ivae.schedules.Schedule`; besides,
+    :func:`ivae.data.generate`, :class:`ivae.nets.Network`, :func:`ivae.models.ivae` and
+    :class:`ivae.schedules.Schedule`; data of zeros and ones get a Bernoulli decoder. Besides,
 
     Attributes
     ----------
@@ -55,6 +56,7 @@ class Run:
     n_layers: int = 3
     activation: Literal["xtanh", "leaky-relu"] = "xtanh"
     initialisation: Literal["uniform", "xavier"] = "uniform"
+    decoder_layers: int | None = None
     decoder_variance: float = 0.01
     objective: Literal["elbo", "decomposition", "importance-weighted"] = "elbo"
     beta: float = 1.0
@@ -115,10 +117,22 @@ class Run:
                     f"{field.name} = {value!r} has no effect on a run with model {self.model!r} "
                     f"and objective {self.objective!r}: it belongs to {wanted!r}. Leave it out."
                 )
+        if self.decoder_layers == self.n_layers:
+            raise ValueError(
+                f"decoder_layers = {self.decoder_layers} has no effect: n_layers is the same. "
+                "Leave it out."
+            )
+        is_binary = self.preset == "bernoulli"
+        if is_binary and self.decoder_variance != Run.decoder_variance:
+            raise ValueError(
+                f"decoder_variance = {self.decoder_variance!r} has no effect on a Bernoulli "
+                "decoder. Leave it out."
+            )
         recipe = data.RECIPES[self.preset]
         for name in _CHANGES:
             value = getattr(self, name)
-            is_moot = self.preset == "linear" and name == "one_matrix"  # It has one, and no more.
+            # A linear mixing has one matrix, and no more; binary data have no Gaussian noise.
+            is_moot = self.preset in data.MOOT.get(name, ())
             if value is not None and (is_moot or value == getattr(recipe, name)):
                 raise ValueError(
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
@@ -183,9 +197,12 @@ def bytes_of_member(run: Run) -> int:
     the posteriors of an evaluation count for each sample; activations for each of a minibatch.
     """
     n, d, m = run.n_latents, run.n_observed, run.n_segments * (run.model == "ivae")
-    inner = run.hidden * run.hidden * max(0, run.n_layers - 2)
-    ends = run.hidden * (n + d) + 2 * run.hidden * (d + m + n) + run.hidden * (m + n) * bool(m)
-    n_weights = ends + inner * (4 if m else 3)
+    decoder_layers = run.decoder_layers or run.n_layers
+    square = run.hidden * run.hidden
+    ends = 2 * run.hidden * (d + m + n) + run.hidden * (m + n) * bool(m)
+    ends += run.hidden * (n + d) if decoder_layers > 1 else n * d
+    inner = square * max(0, run.n_layers - 2) * (3 if m else 2)
+    n_weights = ends + inner + square * max(0, decoder_layers - 2)
     n_samples = run.n_segments * run.samples_per_segment
     activations = 4 * 6 * run.n_layers * run.hidden * (run.batch_size * 3 + m)
     return 4 * 8 * n_weights + n_samples * (4 * d + 16 + 32 * n) + activations
@@ -205,19 +222,22 @@ def dataset_of(run: Run) -> data.NonstationaryData:
     )
 
 
-def _network(run: Run) -> models.Network:
-    return models.Network(run.hidden, run.n_layers, run.activation, run.initialisation)
+def _network(run: Run) -> Network:
+    return Network(
+        *(run.hidden, run.n_layers, run.activation, run.initialisation, run.decoder_layers)
+    )
 
 
 def model_of(runs: Sequence[Run]) -> models.LatentVariableModel:
     """Return the untrained ensemble of runs that :func:`pack` has put together."""
     first, seeds = runs[0], [run.seed for run in runs]
     n, d, network = first.n_latents, first.n_observed, _network(first)
-    variances = [run.decoder_variance for run in runs]
+    if first.preset == "bernoulli":
+        decoder: dict[str, Any] = {"likelihood": "bernoulli"}
+    else:
+        decoder = {"decoder_variance": [run.decoder_variance for run in runs]}
     if first.model == "vae":
-        return models.vae(
-            n, d, seeds=seeds, prior=first.prior, network=network, decoder_variance=variances
-        )
+        return models.vae(n, d, seeds=seeds, prior=first.prior, network=network, **decoder)
     return models.ivae(
         n,
         d,
@@ -225,7 +245,7 @@ def model_of(runs: Sequence[Run]) -> models.LatentVariableModel:
         seeds=seeds,
         n_components=first.n_components,
         network=network,
-        decoder_variance=variances,
+        **decoder,
     )
 
 

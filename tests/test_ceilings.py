@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ivae import ceilings, data, metrics
+from ivae import bits, ceilings, data, metrics
 from ivae.models import Network
 from ivae.objectives import Bound, ImportanceWeighted, released_objective
 
@@ -69,3 +69,11 @@ def test_seeds_and_datasets_must_pair_up():
     dataset = data.generate("linear", 1, **SIZES)
     with pytest.raises(ValueError, match="one entry for each member; got 1 and 2"):
         ceilings.supervised([dataset], [0, 1])
+
+
+def test_with_the_true_decoder_of_bits_the_encoder_finds_the_posterior_mean():
+    dataset = data.generate("bernoulli", 1, 2, 8, 5, 400)
+    found = ceilings.true_decoder([dataset], [0], Bound(), epochs=20)
+    best = metrics.mcc(dataset.z, bits.true_posterior_mean(dataset, np.arange(2000)))
+    assert found.mcc[0] == pytest.approx(best, abs=0.02)
+    assert found.mcc_sampled[0] < found.mcc[0] - 0.03

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
 from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
 from ivae.mixing import Mixing
@@ -183,7 +184,10 @@ def test_mixing_refuses_latents_of_another_size():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("papers", 1), "preset must be one of paper, released, orthogonal, linear; got 'papers'"),
+        (
+            ("papers", 1),
+            "preset must be one of paper, released, orthogonal, linear, bernoulli; got 'papers'",
+        ),
         (("paper", -1), "seed must be a whole number >= 0; got -1"),
         (("paper", 1.5), "seed must be a whole number >= 0; got 1.5"),
         (("released", 2**32), "seed must be below"),
@@ -384,3 +388,31 @@ def test_models_that_cannot_be_simulated_are_named(changes, message):
     mixing = generate("linear", 1, 2, 2, 2, 2).mixing
     with pytest.raises(ValueError, match=message):
         simulate(mixing=mixing, samples_per_segment=5, seed=1, **plain | changes)
+
+
+def test_bits_have_the_probabilities_of_their_logits():
+    made = generate("bernoulli", 3, 4, 12, 5, 4000)
+    assert made.likelihood == "bernoulli"
+    assert set(np.unique(made.x)) == {0.0, 1.0}
+    (matrix,) = made.mixing.matrices
+    np.testing.assert_allclose((matrix**2).sum(0), 1)
+    logits = made.mixing(made.z)
+    for low, high in ((-8, -2), (-2, -0.5), (-0.5, 0.5), (0.5, 2), (2, 8)):
+        inside = (logits > low) & (logits < high)
+        p = expit(logits[inside])
+        error = np.sqrt((p * (1 - p)).sum()) / inside.sum()
+        assert abs(made.x[inside].mean() - p.mean()) < 5 * error
+
+
+def test_bits_do_not_depend_on_each_other_given_the_latents():
+    made = generate("bernoulli", 4, 2, 6, 2, 20_000)
+    p = expit(made.mixing(made.z))
+    residual = (made.x - p) / np.sqrt(p * (1 - p))
+    assert np.abs(np.corrcoef(residual.T) - np.eye(6)).max() < 5 / np.sqrt(40_000)
+    assert np.abs(np.corrcoef(made.x.T) - np.eye(6)).max() > 0.1
+
+
+def test_binary_data_have_no_gaussian_noise():
+    with pytest.raises(ValueError, match=r"noise_variance = 0.1 has no effect .* 'bernoulli'"):
+        generate("bernoulli", 1, noise_variance=0.1)
+    assert generate("paper", 1, 2, 2, 2, 2).likelihood == "gaussian"

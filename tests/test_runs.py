@@ -172,3 +172,37 @@ def test_the_initialisation_reaches_every_network():
 def test_members_of_an_ensemble_agree_in_networks_and_law_of_the_data(change):
     runs = [Run(seed=1), Run(seed=2), Run(seed=1, **change)]
     assert [len(ensemble) for ensemble in pack(runs, memory_gb=100)] == [2, 1]
+
+
+@pytest.mark.parametrize("model", ["ivae", "vae"])
+def test_a_run_on_bits_has_a_bernoulli_decoder_of_its_own_depth(model):
+    run = Run(preset="bernoulli", model=model, decoder_layers=1, **SMALL)
+    built = model_of([run])
+    assert built.likelihood.name == "bernoulli"
+    assert built.decoder.first.weight.shape == (1, 2, 3)
+    assert len(built.decoder.rest) == 0
+    assert len(built.encoder.rest) == 2
+    built.check_data(dataset_of(run).x, dataset_of(run).u)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 5])
+def test_the_memory_of_weights_counts_the_decoders_layers(layers):
+    run = Run(decoder_layers=layers, n_segments=1, samples_per_segment=1, batch_size=1)
+    n_weights = sum(parameter.numel() for parameter in model_of([run]).parameters())
+    # The count leaves out the biases, a percent or two.
+    assert 4 * 7.8 * n_weights < bytes_of_member(run) < 4 * 9 * n_weights
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"decoder_variance": 0.1}, "decoder_variance = 0.1 has no effect on a Bernoulli decoder"),
+        ({"noise_variance": 0.1}, "noise_variance = 0.1 has no effect"),
+        ({"one_matrix": True}, "one_matrix = True has no effect"),
+        ({"decoder_layers": 3}, "decoder_layers = 3 has no effect: n_layers is the same"),
+        ({"decoder_layers": 0}, "decoder_layers must be a whole number >= 1; got 0"),
+    ],
+)
+def test_what_has_no_effect_on_bits_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        Run(preset="bernoulli", **values)

@@ -527,3 +527,28 @@ def test_bad_input_is_named(x, u, z, message):
 def test_bad_schedules_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Schedule(**options)
+
+
+@pytest.mark.parametrize("objective", [Bound(), released_objective(), ImportanceWeighted(2)])
+def test_an_ensemble_on_bits_equals_single_runs_and_improves(objective):
+    bits = data.generate("bernoulli", 0, 2, 3, 4, 50)
+    network = Network(hidden=12, decoder_layers=1)
+
+    def fitted(seeds):
+        model = models.ivae(2, 3, 4, seeds=seeds, network=network, likelihood="bernoulli").double()
+        options = {"schedule": SHORT, "objective": objective, "progress": False}
+        return model, train(model, bits.x, bits.u, bits.z, **options)
+
+    together, history = fitted([3, 0, 8])
+    for member, seed in enumerate((3, 0, 8)):
+        alone, single = fitted([seed])
+        for both, one in zip(parameters(together, member), parameters(alone, 0), strict=True):
+            torch.testing.assert_close(both, one)
+        np.testing.assert_allclose(history.elbo[:, member], single.elbo[:, 0])
+    assert (history.objective[-1] > history.objective[0]).all()
+
+
+def test_bits_that_are_none_are_refused_before_training():
+    model = models.vae(2, 3, seeds=[0], network=SMALL, likelihood="bernoulli").double()
+    with pytest.raises(ValueError, match="x must hold nothing but 0 and 1 for a Bernoulli"):
+        fit(model)
