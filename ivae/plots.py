@@ -99,6 +99,43 @@ def mcc_by_dataset(
     return figure
 
 
+def mcc_by_size(
+    groups: Mapping[str, Mapping[str, Array]],
+    floors: Mapping[str, Array],
+    ceilings: Mapping[str, Mapping[str, float]],
+) -> Figure:
+    """Draw one dot per run, one column per size of the problem, contenders side by side.
+
+    ``groups`` maps sizes to {contender: MCCs}, ``floors`` the same sizes to MCCs of random
+    rotations, ``ceilings`` to {name: MCC}, drawn as black lines.
+    """
+    figure, (axis,) = panels(1, 3.8)
+    looks = (("o", BLUE), ("s", GREEN), ("^", ORANGE))
+    styles = dict(zip(next(iter(groups.values())), looks, strict=False))
+    dashes = dict(zip(next(iter(ceilings.values())), ("-", ":"), strict=False))
+    for column, (size, by_name) in enumerate(groups.items()):
+        ends = np.array([column - 0.38, column + 0.38])
+        low, middle, high = np.quantile(floors[size], (0.05, 0.5, 0.95))
+        first = column == 0
+        axis.fill_between(ends, low, high, color=GREY, alpha=0.2, lw=0)
+        label = "random rotations" if first else None
+        axis.plot(ends, [middle] * 2, color=GREY, ls="--", lw=1.2, label=label)
+        for name, level in ceilings[size].items():
+            label = name if first else None
+            axis.plot(ends, [level] * 2, color="black", ls=dashes[name], lw=1.4, label=label)
+        for place, (name, values) in enumerate(by_name.items()):
+            mark, colour = styles[name]
+            middle_of = column + 0.24 * (place - (len(by_name) - 1) / 2)
+            spread = np.linspace(-0.07, 0.07, len(values)) if len(values) > 1 else [0.0]
+            options = {"ms": 6, "mfc": "none", "mew": 1.4, "color": colour}
+            label = name if first else None
+            axis.plot(middle_of + np.asarray(spread), values, mark, label=label, **options)
+    axis.set_xticks(range(len(groups)), list(groups))
+    axis.set(ylabel="MCC of posterior means", ylim=(None, 1.0))
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
 def figure_1(
     clouds: Mapping[str, Array],
     u: NDArray[np.int64],

@@ -45,3 +45,19 @@ def test_training_curves_show_every_run_its_mean_and_the_floor():
         assert any(np.array_equal(run, line) for line in drawn)
     assert any(np.array_equal(runs.mean(1), line) for line in drawn)
     assert any(np.allclose(line, 0.7) for line in drawn)
+
+
+def test_mcc_by_size_draws_every_run_and_both_ceilings_in_its_column():
+    groups = {
+        "small": {"iVAE": np.array([0.8, 0.9]), "VAE": np.array([0.6, 0.5])},
+        "large": {"iVAE": np.array([0.7, 0.75]), "VAE": np.array([0.4, 0.45])},
+    }
+    floors = dict.fromkeys(groups, np.array([0.5, 0.6, 0.7]))
+    ceilings = {"small": {"best": 0.95, "net": 0.93}, "large": {"best": 0.9, "net": 0.88}}
+    (axis,) = plots.mcc_by_size(groups, floors, ceilings).axes
+    dots = [line for line in axis.lines if line.get_marker() in "os^"]
+    drawn = [(round(line.get_xdata().mean()), *line.get_ydata()) for line in dots]
+    expected = [(0, 0.8, 0.9), (0, 0.6, 0.5), (1, 0.7, 0.75), (1, 0.4, 0.45)]
+    assert drawn == expected
+    levels = [line.get_ydata()[0] for line in axis.lines if line.get_color() == "black"]
+    assert levels == [0.95, 0.93, 0.9, 0.88]
