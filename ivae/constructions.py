@@ -176,18 +176,27 @@ def another_latent(g: ToGaussian, z: ArrayLike, rotation: ArrayLike) -> Array:
     return g.inverse(g.forward(z) @ _orthogonal(rotation, 2).T)
 
 
-def log_volume(transform: Callable[[Array], Array], z: ArrayLike, step: float = 1e-4) -> Array:
-    """Return log |det J(z)| of a map's Jacobian at each row, (N,), by differences.
+def log_density_ratio(
+    density: Density,
+    transform: Callable[[Array], Array],
+    z: ArrayLike,
+    *,
+    step: float = 1e-4,
+) -> Array:
+    """Return log p_z'(z') - log p(z') at z' = t(z) for z with density p, shape (N,).
 
-    Five-point differences have an error of order step^4. For a map between latents of one law
-    log p(z') + log |det J(z)| = log p(z): a check that knows nothing of how the map was made.
+    By change of variables log p_z'(t(z)) = log p(z) - log |det J_t(z)|. The ratio is zero
+    everywhere just where z' has the law of z: a check that knows nothing of how t was made. J_t is
+    by five-point differences, with an error of order step^4.
 
     Parameters
     ----------
+    density
+        p, from (N, n) to (N,).
     transform
-        From (N, n) to (N, n), each row by itself.
+        t, invertible, from (N, n) to (N, n), each row by itself.
     z
-        (N, n).
+        (N, n), where p is positive.
     step
         Spacing of the differences.
     """
@@ -198,7 +207,8 @@ def log_volume(transform: Callable[[Array], Array], z: ArrayLike, step: float = 
         near = transform(rows + direction) - transform(rows - direction)
         far = transform(rows + 2 * direction) - transform(rows - 2 * direction)
         columns.append((8 * near - far) / (12 * step))
-    return np.asarray(np.linalg.slogdet(np.stack(columns, -1)).logabsdet)
+    log_volume = np.linalg.slogdet(np.stack(columns, -1)).logabsdet
+    return np.asarray(np.log(density(rows)) - log_volume - np.log(density(transform(rows))))
 
 
 class BandAndDisc:

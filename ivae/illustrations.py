@@ -8,9 +8,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ivae.style import BLUE, COLOURS, GREY, ORANGE, WHEEL, WIDTH, panels
@@ -23,16 +24,19 @@ def scatters(
     colour: ArrayLike,
     axis_names: Sequence[str],
     marks: Mapping[str, ArrayLike] | None = None,
+    *,
+    width: float = WIDTH,
+    half_widths: Sequence[float | None] | None = None,
 ) -> Figure:
     """Draw clouds of 2-d points side by side, the same row in the same colour in each.
 
     ``points`` maps titles to (N, 2); ``colour`` is an angle per row, (N,); ``marks`` maps the same
-    titles to a few (K, 2) points that are numbered.
+    titles to a few (K, 2) points that are numbered. ``half_widths`` fixes the limits of the panels
+    for which it is not None, around 0, where clouds or frames are to be compared.
     """
-    figure, axes = panels(len(points), 2.7)
+    figure, axes = panels(len(points), 2.7, width)
     for axis, (title, cloud), name in zip(axes, points.items(), axis_names, strict=True):
-        rows = np.asarray(cloud)
-        axis.scatter(rows[:, 0], rows[:, 1], c=np.asarray(colour), cmap=WHEEL, s=4, linewidths=0)
+        _scatter(axis, cloud, colour)
         for number, mark in enumerate(np.asarray(marks[title]) if marks else (), start=1):
             axis.plot(*mark, "o", ms=15, mfc="white", mec="black", zorder=3)
             axis.text(
@@ -40,6 +44,58 @@ def scatters(
             )
         axis.set(title=title, xlabel=f"${name}_1$", ylabel=f"${name}_2$")
         axis.set_aspect("equal", "datalim")
+    for axis, half in zip(axes, half_widths or (), strict=half_widths is not None):
+        if half is not None:
+            axis.set_aspect("equal", "box")
+            axis.set(xlim=(-half, half), ylim=(-half, half))
+    return figure
+
+
+def scatter_rows(
+    rows: Sequence[Mapping[str, ArrayLike]],
+    colour: ArrayLike,
+    axis_names: Sequence[str],
+    outline: tuple[Array, Array, Array],
+) -> Figure:
+    """Draw rows of clouds, one column below the other with the same limits.
+
+    Each row maps titles to (N, 2); ``colour`` is an angle per point, (N,). ``outline`` is a density
+    with the coordinates of its grid, (G,), (H,) and (G, H), drawn as lines in the first and the
+    last column; they enclose 95 and 50 % of its mass.
+    """
+    n = len(axis_names)
+    figure, axes = plt.subplots(
+        len(rows), n, figsize=(6.2, 2.2 * len(rows)), sharex="col", sharey="col", squeeze=False
+    )
+    first, second, density = outline
+    heights = np.sort(density.ravel())[::-1]
+    shares = heights.cumsum() / heights.sum()
+    levels = heights[np.searchsorted(shares, (0.95, 0.5))]
+    for line, row in zip(axes, rows, strict=True):
+        for i, (axis, (title, cloud)) in enumerate(zip(line, row.items(), strict=True)):
+            _scatter(axis, cloud, colour)
+            if i in (0, n - 1):
+                axis.contour(first, second, density.T, levels, colors="black", linewidths=0.7)
+            axis.set(title=title, ylabel=f"${axis_names[i]}_2$")
+            axis.locator_params(nbins=5)
+    for axis, name in zip(axes[-1], axis_names, strict=True):
+        axis.set_xlabel(f"${name}_1$")
+    return figure
+
+
+def against_angle(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
+    """Draw the MCC of latents with turned ones against the angle in degrees.
+
+    ``curves`` maps names to (angles (K,), MCCs (K,)).
+    """
+    figure, (axis,) = panels(1, 2.8)
+    for (name, (angles, values)), colour, mark in zip(
+        curves.items(), cycle(COLOURS), cycle("os^"), strict=False
+    ):
+        axis.plot(angles, values, f"{mark}-", ms=4, lw=1.2, color=colour, label=name)
+    axis.set(xlabel="angle in degrees", ylabel="MCC of $z$ with $z'$", ylim=(None, 1.02))
+    axis.xaxis.set_major_locator(MultipleLocator(45))
+    figure.legend(loc="outside upper center", ncols=len(curves))
     return figure
 
 
@@ -225,3 +281,8 @@ def distribution_gaps(s: Array, gaps: Array) -> Figure:
     axis.set_xlim(s[0], s[-1])
     figure.legend(loc="outside upper center", ncols=4)
     return figure
+
+
+def _scatter(axis: Axes, cloud: ArrayLike, colour: ArrayLike) -> None:
+    rows = np.asarray(cloud)
+    axis.scatter(rows[:, 0], rows[:, 1], c=np.asarray(colour), cmap=WHEEL, s=4, linewidths=0)

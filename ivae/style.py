@@ -40,7 +40,9 @@ def close(figure: Figure) -> None:
     plt.close(figure)
 
 
-def panels(n: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Return a page-wide figure with n axes side by side."""
-    figure, axes = plt.subplots(1, n, figsize=(WIDTH, height), squeeze=False, **options)
+def panels(
+    n: int, height: float, width: float = WIDTH, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure, as wide as the page if not told otherwise, with n axes side by side."""
+    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False, **options)
     return figure, list(axes[0])
