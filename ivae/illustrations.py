@@ -48,6 +48,8 @@ def scatters(
         if half is not None:
             axis.set_aspect("equal", "box")
             axis.set(xlim=(-half, half), ylim=(-half, half))
+            for side in (axis.xaxis, axis.yaxis):
+                side.set_major_locator(MaxNLocator(4, integer=True))
     return figure
 
 
