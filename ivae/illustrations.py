@@ -90,7 +90,7 @@ def against_angle(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
 
     ``curves`` maps names to (angles (K,), MCCs (K,)).
     """
-    figure, (axis,) = panels(1, 2.8)
+    figure, (axis,) = panels(1, 2.8, 5.8)
     for (name, (angles, values)), colour, mark in zip(
         curves.items(), cycle(COLOURS), cycle("os^"), strict=False
     ):
