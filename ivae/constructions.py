@@ -162,7 +162,7 @@ class MarginalsAlone:
 def another_latent(g: ToGaussian, z: ArrayLike, rotation: ArrayLike) -> Array:
     """Return z' = g^-1(M g(z)), (N, 2): the last construction of supplement F.2.
 
-    With the g of :class:`Darmois` z' has the law of z, whatever that law is.
+    With the g of :class:`Darmois` z' has the law of z, for any law with a density.
 
     Parameters
     ----------

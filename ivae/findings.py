@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 VERDICTS = {True: "holds", False: "fails", None: "undecided"}
+SEEN = "not seen to fail"
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,20 @@ class Finding:
         True, False, or None where what is known does not decide.
     reason
         The fact, or the numbers, behind the verdict.
+    is_certain
+        Whether a condition that holds does so by a fact; False where it has been looked at in
+        places, or up to errors, and was not seen to fail.
     """
 
     condition: str
     holds: bool | None
     reason: str
+    is_certain: bool = True
 
     @property
     def verdict(self) -> str:
-        """``"holds"``, ``"fails"`` or ``"undecided"``."""
-        return VERDICTS[self.holds]
+        """``"holds"``, ``"not seen to fail"``, ``"fails"`` or ``"undecided"``."""
+        return SEEN if self.holds and not self.is_certain else VERDICTS[self.holds]
 
     def __str__(self) -> str:
         return f"{self.condition} {self.verdict}: {self.reason}"

@@ -66,14 +66,15 @@ class Injectivity:
         if self.nearest < FOLD:
             reason = f"{numbers}; but some samples that lie apart have almost the same image"
             return Finding("mixing f", None, reason)
-        return Finding("mixing f", True, f"{numbers}; no fold seen")
+        return Finding("mixing f", True, f"{numbers}; no fold seen", is_certain=False)
 
 
 def finding_of_mixing(mixing: Mixing | Function, z: ArrayLike) -> Finding:
     """Judge a mixing at latents z (N, n).
 
-    A :class:`ivae.mixing.Mixing` is injective exactly when its matrices have full row rank; any
-    other function is judged by :func:`injectivity`.
+    A :class:`ivae.mixing.Mixing` is injective when its matrices have full row rank; for n = d
+    exactly then, for n < d it may be so without. Any other function is judged by
+    :func:`injectivity`.
     """
     if not isinstance(mixing, Mixing):
         return injectivity(mixing, z).finding()
@@ -82,7 +83,8 @@ def finding_of_mixing(mixing: Mixing | Function, z: ArrayLike) -> Finding:
     full = all(rank == len(matrix) for rank, matrix in zip(ranks, mixing.matrices, strict=True))
     if not full:
         shapes = ", ".join(f"{r} of {len(m)}" for r, m in zip(ranks, mixing.matrices, strict=True))
-        return Finding("mixing f", False, f"its matrices have the row ranks {shapes}")
+        holds = False if len(mixing.matrices[0]) == mixing.matrices[-1].shape[1] else None
+        return Finding("mixing f", holds, f"its matrices have the row ranks {shapes}")
     return Finding(
         "mixing f",
         True,

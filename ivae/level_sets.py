@@ -9,8 +9,8 @@ components of one sign. Then all densities p(z|u) / p(z|u^0) are functions of on
 whose level sets are ellipses. A map that moves points along the ellipses and keeps p(z|u^0) keeps
 p(z|u) for every u. On the ellipse Q = r^2, with z_i = r w_i / sqrt|delta_i| and w = (cos a, sin a),
 the density of the angle a under *every* p(z|u) is von Mises in 2 a, so moving each point on by one
-share of that distribution is such a map. It is a rotation where v_1 = v_2 in segment u^0 and u, and
-nonlinear otherwise.
+share of that distribution is such a map. It is linear where the variances of the two sources are
+proportional over the segments (a rotation where they are equal), and nonlinear otherwise.
 """
 
 from __future__ import annotations

@@ -13,10 +13,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from torch import Tensor
 
 from ivae.checks import finite_array, positive_number, segment_labels, whole_number
 from ivae.findings import Finding
@@ -175,18 +173,22 @@ def fit_linear(
         raise ValueError("covariances must be symmetric matrices, one for each segment.")
     if n > d:
         raise ValueError(f"n_latents must be at most d = {d}; got {n}.")
-    data, noise = torch.as_tensor(given), s2 * torch.eye(d, dtype=torch.float64)
+    noise = s2 * np.eye(d)
 
     def loss(flat: Array) -> tuple[float, Array]:
-        parameters = torch.as_tensor(flat).requires_grad_()
-        matrix, log_variance = _unpack(parameters, m, n, d)
-        scaled = log_variance.exp().unsqueeze(-1) * matrix
-        factor = torch.linalg.cholesky(matrix.T @ scaled + noise)
-        log_volume = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(-1)
-        traces = torch.cholesky_solve(data, factor).diagonal(dim1=1, dim2=2).sum(-1)
-        value = 0.5 * (traces + log_volume).mean() + 0.5 * d * math.log(2 * math.pi)
-        (gradient,) = torch.autograd.grad(value, parameters)
-        return float(value.detach()), gradient.numpy()
+        matrix, log_variance = _unpack(flat, m, n, d)
+        variance = np.exp(log_variance)
+        covariance = np.einsum("id,mi,ie->mde", matrix, variance, matrix) + noise
+        precision = np.linalg.inv(covariance)
+        traces = np.einsum("mde,med->m", precision, given)
+        log_volume = np.linalg.slogdet(2 * math.pi * covariance).logabsdet
+        # Of a segment's loss by its covariance.
+        slope = 0.5 / m * (precision - precision @ given @ precision)
+        on_latents = matrix @ slope
+        of_matrix = 2 * np.einsum("mi,mid->id", variance, on_latents)
+        of_variance = variance * np.einsum("mid,id->mi", on_latents, matrix)
+        gradient = np.concatenate((of_matrix.ravel(), of_variance.ravel()))
+        return float(0.5 * (traces + log_volume).mean()), gradient
 
     rng = np.random.default_rng(seed)
     scale = math.sqrt(np.trace(given.mean(0)) / (n * d))
@@ -199,7 +201,7 @@ def fit_linear(
             method="L-BFGS-B",
             options={"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9},
         )
-        matrix, log_variance = (part.numpy() for part in _unpack(torch.as_tensor(found.x), m, n, d))
+        matrix, log_variance = _unpack(found.x, m, n, d)
         ends.append((-float(found.fun), LinearModel(matrix, np.exp(log_variance), s2)))
     ends.sort(key=lambda end: -end[0])
     return LinearFit(tuple(model for _, model in ends), np.array([value for value, _ in ends]))
@@ -220,7 +222,7 @@ def finding_of_profiles(variance: ArrayLike) -> Finding:
     table = finite_array("variance", variance, ("M", "n"), np.float64)
     profiles = table / np.linalg.norm(table, axis=0)
     pairs = list(combinations(range(table.shape[1]), 2))
-    # |sin| of the angle between profiles; their difference keeps small angles exact.
+    # The chord between unit vectors keeps small angles exact.
     apart = [float(np.linalg.norm(profiles[:, i] - profiles[:, j])) for i, j in pairs]
     name = "linear f: no proportional profiles"
     if not pairs:
@@ -242,5 +244,5 @@ def mixing_recovered(true: ArrayLike, fitted: ArrayLike) -> Array:
     return np.asarray(two @ np.linalg.pinv(one))
 
 
-def _unpack(flat: Tensor, m: int, n: int, d: int) -> tuple[Tensor, Tensor]:
-    return flat[: n * d].view(n, d), flat[n * d :].view(m, n)
+def _unpack(flat: Array, m: int, n: int, d: int) -> tuple[Array, Array]:
+    return flat[: n * d].reshape(n, d), flat[n * d :].reshape(m, n)

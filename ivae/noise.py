@@ -202,7 +202,7 @@ class NumericalCharacteristic:
     error
         Below this |phi| cannot be told from 0: what quadrature and the cut-off tails may amount to.
     gaps
-        Intervals between frequencies at which |phi| is above the error, on which it is not; an
+        Intervals on which |phi| is below the error, between frequencies at which it is above; an
         isolated zero is no gap.
     tail
         Frequency from which |phi| stays below the error up to the last; None if it does not.
@@ -217,13 +217,14 @@ class NumericalCharacteristic:
     def finding(self) -> Finding:
         """Judge condition (i), as far as numbers can.
 
-        A gap after which phi comes back is decisive up to the error. A tail is not: a function that
-        decays and one that ends look alike below the error.
+        That |phi| is zero in a gap, or from some frequency on, rather than smaller than the error,
+        no computation can show: where it is below the error on an interval, nothing is decided.
         """
         below, last = f"|phi| is below its error of {self.error:.1g}", self.t[-1]
         if self.gaps:
             told = ", ".join(f"{a:.3g} to {b:.3g}" for a, b in self.gaps)
-            return Finding("(i) noise", False, f"given density: {below} on {told}, and returns")
+            reason = f"given density: {below} on {told}; zero or small, numbers cannot tell"
+            return Finding("(i) noise", None, reason)
         if self.tail is not None:
             reason = (
                 f"given density: {below} from t = {self.tail:.3g} on; whether it decays or ends "
@@ -231,7 +232,8 @@ class NumericalCharacteristic:
             )
             return Finding("(i) noise", None, reason)
         reason = f"given density: |phi| exceeds its error of {self.error:.1g} up to t = {last:.3g}"
-        return Finding("(i) noise", True, f"{reason}, but for isolated points")
+        told = f"{reason}, but for isolated points"
+        return Finding("(i) noise", True, told, is_certain=False)
 
 
 def from_density(

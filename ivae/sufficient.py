@@ -104,8 +104,9 @@ def finding_two(statistics: ExponentialFamily | Statistics) -> Finding:
     """Judge condition (ii), with the assumption that Lemma 1 needs beside it.
 
     Every T_j must have a derivative that is almost nowhere 0, and no combination of T_1, ..., T_k
-    may be constant on a set of positive measure. The paper states the first half; the second is
-    what its proof uses, see chapter 3.
+    may be constant on the latent's support. The paper states the first half; the second is what
+    makes A of Eq. (12) invertible, see chapter 3. (Later versions ask for it on every set of
+    positive measure, which is enough whatever the support: pieces on which it fails are named.)
     """
     if isinstance(statistics, ExponentialFamily):
         facts = FACTS[statistics.name]
@@ -122,9 +123,8 @@ def finding_two(statistics: ExponentialFamily | Statistics) -> Finding:
     if whole < DEPENDENT:
         return Finding("(ii) statistics", False, f"{numbers}: they are linearly dependent")
     if worst < DEPENDENT:
-        where = "linearly dependent on a piece of the support"
-        return Finding("(ii) statistics", False, f"{numbers}: they are {where}")
-    return Finding("(ii) statistics", True, numbers)
+        numbers += ": were the support that piece alone, they would be linearly dependent"
+    return Finding("(ii) statistics", True, numbers, is_certain=False)
 
 
 def finding_minimum(statistics: ExponentialFamily | Statistics, k: int) -> Finding:
@@ -141,7 +141,7 @@ def finding_minimum(statistics: ExponentialFamily | Statistics, k: int) -> Findi
     if at_open_end:
         reason = f"T is lowest at the end of what was looked at, z = {where}: no minimum there"
         return Finding(name, False, reason)
-    return Finding(name, len(places) == 1, f"T has its minimum at z = {where}")
+    return Finding(name, len(places) == 1, f"T has its minimum at z = {where}", is_certain=False)
 
 
 def derivative_zero_share(statistics: Statistics) -> Array:

@@ -77,8 +77,10 @@ class ModelReport:
             needs["Theorem 3"] = (*self.one, self.three)
         told = []
         for name, holds in self.covered.items():
-            bad = ", ".join(f.condition for f in needs[name] if not f.holds)
-            words = {True: "applies", False: f"does not apply: {bad}", None: f"is open: {bad}"}
+            bad = ", ".join(f.condition for f in needs[name] if f.holds is holds)
+            unsure = ", ".join(f.condition for f in needs[name] if not f.is_certain)
+            applies = f"applies, unless what was not seen fails: {unsure}" if unsure else "applies"
+            words = {True: applies, False: f"does not apply: {bad}", None: f"is open: {bad}"}
             told.append(f"{name} {words[holds]}.")
         return told
 

@@ -45,6 +45,23 @@ def test_shipped_mixings_hold_by_their_matrices(seed, preset):
     assert "every matrix has full row rank" in finding.reason
 
 
+def test_row_ranks_decide_for_as_many_outputs_as_inputs_only():
+    """An increasing curve in the plane whose second matrix has rank 1 is injective all the same."""
+    curve = Mixing((np.ones((1, 2)), np.array([[1.0, 0.0], [1.0, 0.0]])))
+    assert injectivity.finding_of_mixing(curve, Z[:, :1]).holds is None
+
+
+def test_looking_at_samples_is_not_proof():
+    """Squaring complex numbers is two-to-one, and in five dimensions 800 samples do not show it."""
+    z = np.random.default_rng(2).standard_normal((800, 5))
+    squared = injectivity.finding_of_mixing(
+        lambda z: np.column_stack((z[:, 0] ** 2 - z[:, 1] ** 2, 2 * z[:, 0] * z[:, 1], z[:, 2:])),
+        z,
+    )
+    assert squared.holds is not False
+    assert not (squared.holds and squared.is_certain)
+
+
 def test_a_shipped_mixing_with_a_singular_matrix_fails():
     mixing = Mixing((np.ones((2, 2)),))
     finding = injectivity.finding_of_mixing(mixing, Z)

@@ -71,7 +71,7 @@ def test_numbers_agree_with_the_closed_form():
     assert found.finding().holds is None
 
 
-def test_a_gap_in_the_middle_is_found_and_decides():
+def test_a_gap_in_the_middle_is_found_and_not_taken_for_proof():
     """Squared sinc times (1 + cos 3x): frequencies |t| <= 1 and 2 <= |t| <= 4, none between."""
     law = noise.squared_sinc(1.0)
     found = noise.from_density(
@@ -84,15 +84,15 @@ def test_a_gap_in_the_middle_is_found_and_decides():
     (gap,) = found.gaps
     assert gap == pytest.approx((1.0, 2.0), abs=0.02)
     assert found.tail == pytest.approx(4.0, abs=0.02)
-    assert found.finding().holds is False
-    assert "and returns" in found.finding().reason
+    assert found.finding().holds is None
+    assert "zero or small, numbers cannot tell" in found.finding().reason
 
 
 def test_isolated_zeros_of_a_given_density_are_no_gap():
     law = noise.triangular(2.0)
     found = noise.from_density(law.density, 2.0, highest=20.0, n_frequencies=4001)
     assert (found.gaps, found.tail) == ((), None)
-    assert found.finding().holds is True
+    assert found.finding().verdict == "not seen to fail"
 
 
 @pytest.mark.parametrize(

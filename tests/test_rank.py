@@ -154,14 +154,14 @@ def test_a_learned_table_of_low_rank_is_not_taken_for_covered(seed, n):
     assert rank.finding_three(lam).holds is True
     judged = rank.finding_three(lam, family, size)
     assert judged.holds is None
-    assert "times what errors of estimation could make" in judged.reason
+    assert "times what sampling alone typically makes" in judged.reason
 
 
 def test_a_learned_table_with_a_margin_is_covered():
     rng = np.random.default_rng(0)
     family = families.FAMILIES["gaussian-scale"]
     lam = family.natural_parameters(torch.as_tensor(rng.uniform(0.5, 3, (40, 5)))).numpy()
-    assert rank.finding_three(lam, family, 1000).holds is True
+    assert rank.finding_three(lam, family, 1000).verdict == "not seen to fail"
     assert rank.finding_three(lam, family, 1).holds is None
 
 

@@ -135,7 +135,10 @@ def test_a_learned_model_is_held_against_errors_of_estimation():
     report = theory.of_model(model, 1, truth.x, truth.u)
     assert report.model == "learned model, seed 1: n = 2, k = 1, 12 segments"
     assert report.violated == []
-    assert "times what errors of estimation could make" in report.one[3].reason
+    assert "times what sampling alone typically makes" in report.one[3].reason
+    assert "Theorem 1 applies, unless what was not seen fails: mixing f, (iii) segments." in str(
+        report
+    )
     few = theory.of_model(model, 1, truth.x[::250], truth.u[::250])
     assert few.one[3].holds is None
     # Looking does not change the model.
