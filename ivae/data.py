@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,12 +23,19 @@ from scipy.stats import ortho_group
 from ivae.checks import finite_array, one_of, positive_number, whole_number
 from ivae.families import ExponentialFamily, family_named
 from ivae.likelihoods import LikelihoodName
-from ivae.mixing import N_TRIAL_MATRICES, Mixing, first_well_conditioned, unit_columns
+from ivae.mixing import (
+    N_TRIAL_MATRICES,
+    Mixing,
+    first_well_conditioned,
+    stretched,
+    unit_columns,
+)
 
 Array = NDArray[np.floating[Any]]
 
 PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
-Spread = Literal["variance", "deviation"]
+Spread = Literal["variance", "deviation"] | float
+POWERS = {"variance": 1.0, "deviation": 2.0}  # Spreads with a name, and the number they stand for.
 NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
 MEAN_BOUND = 5.0  # Section 5, Figure 1: means uniform on [-5, 5].
@@ -42,24 +49,56 @@ class Recipe:
     ----------
     spread
         What is uniform on [.5, 3]: each segment's ``"variance"``, or its standard
-        ``"deviation"``.
+        ``"deviation"``; or a number p: variances are p-th powers of a draw uniform on [.5, 3], so
+        that the standard deviation of their logarithm is proportional to p. The names stand for 1
+        and 2.
     noise_variance
         sigma^2 of the noise added to f(z); 0 for none.
     one_matrix
         Whether one square matrix is used wherever a square one is needed, or each is drawn anew.
+    condition
+        Condition number of every matrix, see :func:`ivae.mixing.stretched`; ``orthogonal`` and
+        ``linear`` alone.
+    common_factor
+        Whether the sources of a segment share its draw, so that their variances rise and fall
+        together. Condition (iii) of Theorem 1 then fails for n > 1, however many the segments.
+    nested
+        Whether variances, means, sources, matrices and noise have a generator each. Datasets of one
+        seed then have the same matrices whatever their size, and the parameters of the first
+        segments are the same whatever their number. Not ``released``.
     """
 
     spread: Spread = "variance"
     noise_variance: float = NOISE_VARIANCE
     one_matrix: bool = False
+    condition: float = 1.0
+    common_factor: bool = False
+    nested: bool = False
 
     def __post_init__(self) -> None:
-        one_of("spread", self.spread, get_args(Spread))
+        if isinstance(self.spread, str):
+            one_of("spread", self.spread, POWERS)
+        else:
+            positive_number("spread", self.spread)
+            for name, power in POWERS.items():
+                if self.spread == power:
+                    raise ValueError(f"spread = {self.spread!r} has a name: give {name!r}.")
         if self.noise_variance != 0 or isinstance(self.noise_variance, bool):
             positive_number("noise_variance", self.noise_variance)
-        if not isinstance(self.one_matrix, bool):
-            raise ValueError(f"one_matrix must be True or False; got {self.one_matrix!r}.")
+        if positive_number("condition", self.condition) < 1:
+            raise ValueError(f"condition must be at least 1; got {self.condition!r}.")
+        for name in ("one_matrix", "common_factor", "nested"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False; got {getattr(self, name)!r}.")
 
+    @property
+    def power(self) -> float:
+        """The power of the uniform draw that is a variance."""
+        return POWERS[self.spread] if isinstance(self.spread, str) else self.spread
+
+
+_ONE_BY_ONE = tuple(preset for preset in PRESETS if preset != "released")
+"""Presets whose generator is ours, and can be split."""
 
 RECIPES = dict.fromkeys(PRESETS, Recipe()) | {
     "released": Recipe("deviation", 0.0, True),
@@ -142,6 +181,32 @@ class NonstationaryData:
         return np.asarray(lam.numpy())
 
 
+def changed(preset: str, n_latents: int, **changes: Any) -> Recipe:
+    """Return the recipe of a preset with what is changed about it; None stands for no change.
+
+    Raises
+    ------
+    ValueError
+        For a value that :class:`Recipe` does not know, and for a change that the preset or this
+        number of latents cannot have.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    for name, presets in (("condition", ("orthogonal", "linear")), ("nested", _ONE_BY_ONE)):
+        if name in given and preset not in presets:
+            raise ValueError(
+                f"{name} can be changed for the presets {', '.join(presets)} alone; got {preset!r}."
+            )
+    recipe = replace(RECIPES[preset], **given)
+    if preset == "bernoulli" and recipe.noise_variance:
+        raise ValueError(
+            f"noise_variance = {recipe.noise_variance!r} has no effect on the preset 'bernoulli', "
+            "whose x is drawn from f(z) without Gaussian noise. Leave it out."
+        )
+    if n_latents == 1 and (recipe.condition != 1 or recipe.common_factor):
+        raise ValueError("n_latents must be at least 2 for condition or common_factor; got 1.")
+    return recipe
+
+
 def generate(
     preset: str,
     seed: int,
@@ -153,6 +218,9 @@ def generate(
     spread: Spread | None = None,
     noise_variance: float | None = None,
     one_matrix: bool | None = None,
+    condition: float | None = None,
+    common_factor: bool | None = None,
+    nested: bool | None = None,
 ) -> NonstationaryData:
     """Generate one dataset of Section 5.
 
@@ -176,7 +244,7 @@ def generate(
         M and L.
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
-    spread, noise_variance, one_matrix
+    spread, noise_variance, one_matrix, condition, common_factor, nested
         To change one thing about a preset, see :class:`Recipe`; by default its own. Sources,
         matrices and noise are drawn in this order from one generator: what is drawn before the
         thing changed stays the same.
@@ -190,7 +258,7 @@ def generate(
     ------
     ValueError
         For an unknown preset, n > d, a size that is not a whole number of at least 1, or a change
-        that :class:`Recipe` does not know.
+        that :func:`changed` refuses.
     """
     one_of("preset", preset, PRESETS)
     whole_number("seed", seed, at_least=0)
@@ -203,14 +271,16 @@ def generate(
             f"n_latents must be at most n_observed = {n_observed}, else f is not injective; "
             f"got {n_latents}."
         )
-    changes = {"spread": spread, "noise_variance": noise_variance, "one_matrix": one_matrix}
-    changed = {name: value for name, value in changes.items() if value is not None}
-    recipe = replace(RECIPES[preset], **changed)  # type: ignore[arg-type]
-    if preset == "bernoulli" and recipe.noise_variance:
-        raise ValueError(
-            f"noise_variance = {noise_variance!r} has no effect on the preset 'bernoulli', whose x "
-            "is drawn from f(z) without Gaussian noise. Leave it out."
-        )
+    recipe = changed(
+        preset,
+        n_latents,
+        spread=spread,
+        noise_variance=noise_variance,
+        one_matrix=one_matrix,
+        condition=condition,
+        common_factor=common_factor,
+        nested=nested,
+    )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
 
@@ -315,16 +385,20 @@ def _as_in_the_text(
     centred: bool,
 ) -> NonstationaryData:
     rng = np.random.default_rng(seed)
+    of_variances, of_means, of_sources, rng, of_noise = rng.spawn(5) if recipe.nested else [rng] * 5
     by_segment = (n_segments, n)
-    drawn = rng.uniform(*SPREAD, by_segment)
-    variance = drawn if recipe.spread == "variance" else drawn**2
-    mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
+    variance = _drawn(of_variances, by_segment, recipe) ** recipe.power
+    mean = np.zeros(by_segment)
+    if not centred:
+        mean = of_means.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
-    z = mean[u] + np.sqrt(variance)[u] * rng.standard_normal((u.size, n))
+    z = mean[u] + np.sqrt(variance)[u] * of_sources.standard_normal((u.size, n))
 
     def matrix(rows: int) -> Array:
         if preset != "paper":
-            return np.asarray(ortho_group.rvs(d, random_state=rng).reshape(d, d)[:rows])
+            turned = np.asarray(ortho_group.rvs(d, random_state=rng).reshape(d, d)[:rows])
+            # A spawned generator leaves the draws of `rng` as they are.
+            return stretched(turned, recipe.condition, rng.spawn(1)[0])
         trials = unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
         return first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
 
@@ -333,7 +407,7 @@ def _as_in_the_text(
         x = (rng.random((u.size, d)) < expit(mixing(z))).astype(np.float64)
         return NonstationaryData(x, u, z, mean, variance, mixing, 0.0, preset, seed)
     mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
-    x = mixing(z) + np.sqrt(recipe.noise_variance) * rng.standard_normal((u.size, d))
+    x = mixing(z) + np.sqrt(recipe.noise_variance) * of_noise.standard_normal((u.size, d))
     return NonstationaryData(x, u, z, mean, variance, mixing, recipe.noise_variance, preset, seed)
 
 
@@ -345,8 +419,7 @@ def _released(
         raise ValueError(f"seed must be below 2**32 for the released preset; got {seed}.")
     rng = np.random.RandomState(seed)
     by_segment = (n_segments, n)
-    drawn = rng.uniform(*SPREAD, by_segment)
-    scale = drawn if recipe.spread == "deviation" else np.sqrt(drawn)
+    scale = _drawn(rng, by_segment, recipe) ** (recipe.power / 2)
     mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
     z = rng.randn(u.size, n).astype(np.float32)
@@ -366,6 +439,11 @@ def _released(
         x = x + np.float32(np.sqrt(recipe.noise_variance)) * noise
     noise_variance = recipe.noise_variance
     return NonstationaryData(x, u, z, mean, scale**2, mixing, noise_variance, "released", seed)
+
+
+def _drawn(rng: Any, by_segment: tuple[int, int], recipe: Recipe) -> Array:
+    drawn: Array = rng.uniform(*SPREAD, by_segment)
+    return np.broadcast_to(drawn[:, :1], by_segment) if recipe.common_factor else drawn
 
 
 def _three_layers(matrix: Callable[[int], Array], n: int, d: int, recipe: Recipe) -> Mixing:

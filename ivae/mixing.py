@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import ortho_group
 
 from ivae.checks import finite_array
 
@@ -75,6 +76,22 @@ def first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:
         candidate = unit_columns(draw())
         if np.linalg.cond(candidate) <= threshold:
             return candidate
+
+
+def stretched(matrix: Array, condition: float, rng: np.random.Generator) -> Array:
+    """Return R diag(s) R' Q for a matrix Q with orthonormal rows (n, d) and a random rotation R.
+
+    The singular values s are spaced evenly on a logarithmic scale around 1, the largest
+    ``condition`` times the smallest. Where Q is uniform among such matrices, the left and right
+    singular vectors, R and Q'R, are uniform and independent of each other. At condition 1 the
+    matrix is returned as it is.
+    """
+    if condition == 1:
+        return matrix
+    n = len(matrix)
+    turn = ortho_group.rvs(n, random_state=rng)
+    sizes = condition ** np.linspace(0.5, -0.5, n)
+    return np.asarray((turn * sizes) @ turn.T @ matrix)
 
 
 def unit_columns(matrices: Array) -> Array:

@@ -48,6 +48,9 @@ class Run:
     spread: data.Spread | None = None
     noise_variance: float | None = None
     one_matrix: bool | None = None
+    condition: float | None = None
+    common_factor: bool | None = None
+    nested: bool | None = None
     model: Literal["ivae", "vae"] = "ivae"
     seed: int = 0
     n_components: int = 1
@@ -138,11 +141,10 @@ class Run:
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
                     "itself. Leave it out."
                 )
-        changes = {name: getattr(self, name) for name in _CHANGES}
-        replace(recipe, **{name: v for name, v in changes.items() if v is not None})
+        data.changed(self.preset, self.n_latents, **_changes_of(self))
 
 
-_CHANGES = ("spread", "noise_variance", "one_matrix")
+_CHANGES = ("spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested")
 """What may be changed about a preset, see :class:`ivae.data.Recipe`."""
 
 PER_MEMBER = (
@@ -218,8 +220,12 @@ def dataset_of(run: Run) -> data.NonstationaryData:
         run.n_segments,
         run.samples_per_segment,
         centred=run.centred,
-        **{name: getattr(run, name) for name in _CHANGES},
+        **_changes_of(run),
     )
+
+
+def _changes_of(run: Run) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _CHANGES}
 
 
 def _network(run: Run) -> Network:
