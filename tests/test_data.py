@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from ivae import theory
 from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
 from ivae.mixing import Mixing
 
@@ -329,6 +330,11 @@ def test_all_changes_make_one_law_of_the_other():
         ({"noise_variance": "0.1"}, "noise_variance must be a finite number above 0; got '0.1'"),
         ({"one_matrix": 1}, "one_matrix must be True or False; got 1"),
         ({"one_matrix": "no"}, "one_matrix must be True or False; got 'no'"),
+        ({"spread": 0.0}, "spread must be a finite number above 0; got 0.0"),
+        ({"spread": True}, "spread must be a finite number above 0; got True"),
+        ({"spread": 1}, "spread = 1 has a name: give 'variance'"),
+        ({"spread": 2.0}, "spread = 2.0 has a name: give 'deviation'"),
+        ({"common_factor": 1}, "common_factor must be True or False; got 1"),
     ],
 )
 @pytest.mark.parametrize("preset", PRESETS)
@@ -416,3 +422,113 @@ def test_binary_data_have_no_gaussian_noise():
     with pytest.raises(ValueError, match=r"noise_variance = 0.1 has no effect .* 'bernoulli'"):
         generate("bernoulli", 1, noise_variance=0.1)
     assert generate("paper", 1, 2, 2, 2, 2).likelihood == "gaussian"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("power", [0.05, 0.5, 3.0, 4])
+def test_the_power_of_the_spread_scales_the_log_variances(preset, power):
+    one, other = pair(preset, spread="variance")[1], pair(preset, spread=power)[1]
+    logs = np.log(other.variance)
+    np.testing.assert_allclose(logs, power * np.log(one.variance), rtol=1e-9)
+    assert logs.std() == pytest.approx(power * np.log(one.variance).std())
+    same(one, other, "mean", "u")
+    same_matrices(one, other)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_named_spreads_are_the_uniform_draws_to_the_bit(preset):
+    arguments = (4, 2, 3, 6, 5)
+    legacy = preset == "released"
+    rng = np.random.RandomState(4) if legacy else np.random.default_rng(4)
+    drawn = rng.uniform(0.5, 3.0, (6, 2))
+    squares = np.sqrt(drawn) ** 2 if legacy else drawn  # `released` keeps deviations.
+    by_variance = generate(preset, *arguments, spread="variance")
+    by_deviation = generate(preset, *arguments, spread="deviation")
+    np.testing.assert_array_equal(by_variance.variance, squares, strict=True)
+    np.testing.assert_array_equal(by_deviation.variance, drawn**2, strict=True)
+
+
+conditioned = pytest.mark.parametrize("preset", ["orthogonal", "linear"])
+
+
+@conditioned
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("condition", [1.001, 2, 30.0])
+@pytest.mark.parametrize("n", [2, 4])
+def test_every_matrix_has_the_condition_number_asked_for(preset, nested, condition, n):
+    sizes = (7, n, 4, 3, 50)
+    plain = generate(preset, *sizes, nested=nested)
+    made = generate(preset, *sizes, condition=condition, nested=nested)
+    same(plain, made, "z", "u", "mean", "variance")
+    np.testing.assert_allclose(noise_of(made), noise_of(plain), atol=1e-11)
+    assert made.mixing.condition_numbers == pytest.approx([condition] * len(plain.mixing.matrices))
+    for before, after in zip(plain.mixing.matrices, made.mixing.matrices, strict=True):
+        found = np.linalg.svd(after, compute_uv=False)
+        assert np.log(found).sum() == pytest.approx(0, abs=1e-9)
+        np.testing.assert_allclose(np.diff(np.log(found)), -np.log(condition) / (len(found) - 1))
+        # The plain matrix, stretched: symmetric and positive definite before it.
+        stretch = after @ before.T
+        np.testing.assert_allclose(stretch @ before, after, atol=1e-12)
+        np.testing.assert_allclose(stretch, stretch.T, atol=1e-12)
+        assert np.linalg.eigvalsh(stretch).min() > 0
+
+
+@conditioned
+def test_matrices_are_stretched_in_different_directions(preset):
+    made = generate("orthogonal", 0, 3, 3, 2, 2, condition=100.0)
+    plain = generate("orthogonal", 0, 3, 3, 2, 2)
+    longest = [
+        np.linalg.eigh(after @ before.T)[1][:, -1]
+        for before, after in zip(plain.mixing.matrices, made.mixing.matrices, strict=True)
+    ]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert abs(longest[i] @ longest[j]) < 0.999
+
+
+@conditioned
+def test_condition_one_and_not_nested_are_the_presets_own(preset):
+    one, other = pair(preset, condition=1.0, nested=False, common_factor=False)
+    same(one, other, "x", "z", "u", "mean", "variance")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_common_factor_leaves_one_direction_of_lambda(preset):
+    sizes = (3, 4, 4, 30, 20)
+    plain, common = generate(preset, *sizes), generate(preset, *sizes, common_factor=True)
+    np.testing.assert_array_equal(common.variance, np.tile(plain.variance[:, :1], 4))
+    same_matrices(plain, common)
+    assert theory.spread_report(plain.natural_parameters).rank == 4
+    assert theory.spread_report(common.natural_parameters).rank == 1
+
+
+@pytest.mark.parametrize("preset", ["paper", "orthogonal", "linear"])
+def test_nested_datasets_share_all_but_the_number_of_segments(preset):
+    few = generate(preset, 5, 2, 3, 4, 60, centred=False, nested=True)
+    many = generate(preset, 5, 2, 3, 12, 20, centred=False, nested=True)
+    same_matrices(few, many)
+    np.testing.assert_array_equal(few.variance, many.variance[:4])
+    np.testing.assert_array_equal(few.mean, many.mean[:4])
+    np.testing.assert_allclose(noise_of(few), noise_of(many), atol=1e-10)
+    first, second = ((m.z - m.mean[m.u]) / np.sqrt(m.variance[m.u]) for m in (few, many))
+    np.testing.assert_allclose(first, second, atol=1e-10)
+    assert np.abs(np.corrcoef(first.T, noise_of(few).T)[:2, 2:]).max() < 0.3  # Own generators.
+    other = generate(preset, 6, 2, 3, 4, 60, centred=False, nested=True)
+    assert not np.array_equal(other.mixing.matrices[0], few.mixing.matrices[0])
+
+
+@pytest.mark.parametrize(
+    ("preset", "n", "change", "message"),
+    [
+        ("paper", 2, {"condition": 2.0}, "condition can be .* orthogonal, linear alone; got 'pap"),
+        ("released", 2, {"condition": 1.0}, "condition can be changed .*; got 'released'"),
+        ("released", 2, {"nested": True}, "nested can be changed .*; got 'released'"),
+        ("linear", 2, {"condition": 0.5}, "condition must be at least 1; got 0.5"),
+        ("linear", 2, {"condition": np.inf}, "condition must be a finite number above 0; got inf"),
+        ("linear", 1, {"condition": 2.0}, "n_latents must be at least 2 for condition"),
+        ("linear", 1, {"common_factor": True}, "n_latents must be at least 2 for condition or com"),
+        ("linear", 2, {"nested": "yes"}, "nested must be True or False; got 'yes'"),
+    ],
+)
+def test_changes_that_a_preset_cannot_have_are_named(preset, n, change, message):
+    with pytest.raises(ValueError, match=message):
+        generate(preset, 1, n, 2, 2, 2, **change)

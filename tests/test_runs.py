@@ -104,6 +104,14 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
         (lambda: Run(data_seed=-1), "data_seed must be a whole number >= 0; got -1"),
         (lambda: Run(spread="sd"), "spread must be one of variance, deviation; got 'sd'"),
         (lambda: Run(noise_variance=-1.0), "noise_variance must be a finite number above 0"),
+        (lambda: Run(spread=1.0), "spread = 1.0 has a name: give 'variance'"),
+        (lambda: Run(condition=2.0), "condition can be changed .*; got 'released'"),
+        (lambda: Run(preset="linear", condition=0.5), "condition must be at least 1; got 0.5"),
+        (lambda: Run(nested=True), "nested can be changed .*; got 'released'"),
+        (
+            lambda: Run(preset="linear", n_latents=1, condition=2.0),
+            "n_latents must be at least 2 for condition",
+        ),
         (lambda: Run(one_matrix="no"), "one_matrix must be True or False; got 'no'"),
         (lambda: Run(initialisation="he"), "initialisation must be one of uniform, xavier; got"),
         (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
@@ -124,6 +132,12 @@ def test_bad_runs_are_named(make, message):
         {"preset": "paper", "noise_variance": 0.0},
         {"preset": "paper", "one_matrix": True},
         {"preset": "paper", "spread": "deviation", "noise_variance": 0.5, "one_matrix": True},
+        {"preset": "paper", "spread": 0.5},
+        {"preset": "released", "spread": 3},
+        {"preset": "released", "common_factor": True},
+        {"preset": "orthogonal", "condition": 4.0},
+        {"preset": "linear", "condition": 4.0, "nested": True},
+        {"preset": "paper", "nested": True},
     ],
     ids=lambda change: ", ".join(map(str, change.values())),
 )
@@ -135,7 +149,10 @@ def test_what_is_changed_about_a_preset_reaches_the_data(change):
     assert not np.array_equal(found.x, unchanged.x)
 
 
-@pytest.mark.parametrize("name", ["spread", "noise_variance", "one_matrix"])
+OWN = ["spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested"]
+
+
+@pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("preset", data.PRESETS)
 def test_a_presets_own_is_no_change(preset, name):
     own = getattr(data.RECIPES[preset], name)
@@ -166,6 +183,8 @@ def test_the_initialisation_reaches_every_network():
         {"spread": "variance"},
         {"noise_variance": 0.1},
         {"one_matrix": False},
+        {"spread": 0.3},
+        {"common_factor": True},
     ],
     ids=str,
 )
