@@ -29,10 +29,11 @@ ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
 
 
 class EncoderCeiling(NamedTuple):
-    """MCC of posterior means and of one posterior draw, (E,) each."""
+    """MCC of posterior means and of one posterior draw, and the objective's mean, (E,) each."""
 
     mcc: Array
     mcc_sampled: Array
+    objective: Array
 
 
 def supervised(
@@ -96,7 +97,8 @@ def true_decoder(
 
     What then keeps the MCC from 1 is not identification: it is the noise that
     ``decoder_variance`` stands for (or that of the bits), the diagonal posterior, and the
-    encoder's network.
+    encoder's network. And what the objective then is, a training from nothing must at least reach
+    at its maximum; where it reaches more, the objective prefers another solution to the truth.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def true_decoder(
     weights = Weights(objective.weights, len(seeds))
     constant = torch.from_numpy(weights.at(np.zeros(1))[0]).to(x)
 
-    def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+    def value(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         posterior = model.encode(x, u)
         draws = posterior.sample(noise)
         decoded = decode(draws.reshape(len(draws), -1, first.n_latents))
@@ -135,14 +137,21 @@ def true_decoder(
         done = ForwardPass(
             x, noise, posterior, draws, decoded, prior, model.family, model.likelihood
         )
-        return -objective.terms(done, constant, batches.n_rows).value.mean(1).sum()
+        return objective.terms(done, constant, batches.n_rows).value.mean(1)
+
+    def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+        return -value(x, u, noise).sum()
 
     noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)
     batches = _batches(x, u, seeds, *noise_shape, first.n_latents)
     _minimise(loss, model.encoder, batches, epochs, "encoder alone")
     posterior = Posterior(*model.infer(x, u))
     draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
-    return EncoderCeiling(_scores(datasets, posterior.mean), _scores(datasets, draws))
+    with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
+        passed = batches.steps(epochs, 0, batches.steps_per_epoch)
+        reached = torch.stack([value(*batch) for batch in passed]).mean(0)
+    scores, sampled = (_scores(datasets, estimates) for estimates in (posterior.mean, draws))
+    return EncoderCeiling(scores, sampled, reached.numpy().astype(np.float64))
 
 
 def _decoders(datasets: Sequence[data.NonstationaryData], like: Tensor) -> Callable[..., Tensor]:

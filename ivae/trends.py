@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
+from ivae.comparison import Rises
 from ivae.style import BLUE, COLOURS, GREEN, GREY, ORANGE, panels
 
 LINES = (BLUE, ORANGE, GREEN, COLOURS[4])
@@ -81,15 +82,7 @@ def against_setting(
             points = sorted(trend.ceilings.items())
             axis.plot(*zip(*points, strict=True), color="black", lw=1.2, ls=":", label=ceiling)
         for text, value in trend.marks.items():
-            axis.axvline(value, color="black", lw=1, ls="--")
-            axis.annotate(
-                text,
-                (value, 0.0),
-                (4, 5),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                fontsize=9,
-            )
+            _mark(axis, text, value)
         axis.set(xlabel=trend.label, ylim=(None, 1.0))
     axes[0].set_ylabel(y_label)
     named = {
@@ -126,3 +119,36 @@ def _scale(axis: Axes, trend: Trend) -> None:
         axis.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
     else:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def rises_between(
+    found: Rises, *, marks: Mapping[str, float] | None = None, label: str = "into $M$ segments"
+) -> Figure:
+    """Draw each rise of a score: a small dot for each dataset, the mean and its interval.
+
+    ``marks`` maps texts to settings, drawn as dashed vertical lines; ``label`` names the axis.
+    """
+    figure, (axis,) = panels(1, 2.8)
+    axis.axhline(0, color=GREY, lw=1)
+    for text, value in (marks or {}).items():
+        _mark(axis, text, value)
+    for place, values in zip(found.into, found.values, strict=True):
+        axis.plot(np.full(len(values), place), values, ".", ms=5, mew=0, color=BLUE, alpha=0.4)
+    axis.vlines(found.into, found.low, found.high, color=ORANGE, lw=2)
+    axis.plot(found.into, found.mean, "o", ms=6, color=ORANGE, ls="none")
+    axis.set(xlabel=label, ylabel="rise in MCC")
+    axis.xaxis.set_major_locator(FixedLocator(found.into.tolist()))
+    axis.set_xticks(found.into, [f"{place:g}" for place in found.into])
+    return figure
+
+
+def _mark(axis: Axes, text: str, value: float) -> None:
+    axis.axvline(value, color="black", lw=1, ls="--")
+    axis.annotate(
+        text,
+        (value, 0.0),
+        (4, 5),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        fontsize=9,
+    )

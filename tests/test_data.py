@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy.special import expit
 
-from ivae import theory
 from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
 from ivae.mixing import Mixing
 
@@ -497,8 +496,8 @@ def test_a_common_factor_leaves_one_direction_of_lambda(preset):
     plain, common = generate(preset, *sizes), generate(preset, *sizes, common_factor=True)
     np.testing.assert_array_equal(common.variance, np.tile(plain.variance[:, :1], 4))
     same_matrices(plain, common)
-    assert theory.spread_report(plain.natural_parameters).rank == 4
-    assert theory.spread_report(common.natural_parameters).rank == 1
+    assert rank.spread_report(plain.natural_parameters).rank == 4
+    assert rank.spread_report(common.natural_parameters).rank == 1
 
 
 @pytest.mark.parametrize("preset", ["paper", "orthogonal", "linear"])
