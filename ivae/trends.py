@@ -90,6 +90,7 @@ def against_setting(
         for axis in axes
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
     }
+    named = {name: named[name] for name in (*names, *named)}  # Models first.
     figure.legend(
         named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named))
     )
