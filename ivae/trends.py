@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from ivae.comparison import Rises
 from ivae.style import BLUE, COLOURS, GREEN, GREY, ORANGE, panels
 
+ASIDE = 0.12  # Of the dots from their interval, which would hide them.
 LINES = (BLUE, ORANGE, GREEN, COLOURS[4])
 
 
@@ -134,7 +135,8 @@ def rises_between(
     for text, value in (marks or {}).items():
         _mark(axis, text, value)
     for place, values in zip(found.into, found.values, strict=True):
-        axis.plot(np.full(len(values), place), values, ".", ms=5, mew=0, color=BLUE, alpha=0.4)
+        beside = np.full(len(values), place - ASIDE)
+        axis.plot(beside, values, ".", ms=6, mew=0, color=BLUE, alpha=0.6)
     axis.vlines(found.into, found.low, found.high, color=ORANGE, lw=2)
     axis.plot(found.into, found.mean, "o", ms=6, color=ORANGE, ls="none")
     axis.set(xlabel=label, ylabel="rise in MCC")

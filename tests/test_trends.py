@@ -7,7 +7,7 @@ from matplotlib.colors import same_color
 
 from ivae import style
 from ivae.comparison import rises
-from ivae.trends import Trend, against_setting, rises_between
+from ivae.trends import ASIDE, Trend, against_setting, rises_between
 
 
 @pytest.fixture(autouse=True)
@@ -113,5 +113,6 @@ def test_rises_are_drawn_with_their_intervals():
     ):
         np.testing.assert_allclose(bar, [[x, low], [x, high]])
     dots = {tuple(point) for line in lines(axis, ".") for point in np.column_stack(line.get_data())}
-    assert dots == {(x, v) for x, vs in zip([3, 5, 9], found.values, strict=True) for v in vs}
+    wanted = {(x - ASIDE, v) for x, vs in zip([3, 5, 9], found.values, strict=True) for v in vs}
+    assert dots == wanted
     assert [text.get_text() for text in axis.texts] == ["$nk+1$"]
