@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from ivae import rank
 from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
 from ivae.mixing import Mixing
 
