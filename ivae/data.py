@@ -21,7 +21,7 @@ from scipy.special import expit
 from scipy.stats import ortho_group
 
 from ivae.checks import finite_array, one_of, positive_number, whole_number
-from ivae.families import ExponentialFamily, family_named
+from ivae.families import FAMILIES, ExponentialFamily, family_named
 from ivae.likelihoods import LikelihoodName
 from ivae.mixing import (
     N_TRIAL_MATRICES,
@@ -295,46 +295,58 @@ def simulate(
     seed: int,
     family: str | None = None,
 ) -> NonstationaryData:
-    """Draw a dataset from a model of your own, Eqs. (5)-(7), with Gaussian noise.
+    """Draw one dataset from tables of means and variances of your own.
 
     Parameters
     ----------
     mean, variance
-        Of the sources by segment, (M, n) each.
+        Of the Gaussian sources by segment, (M, n) each.
     mixing
-        f, with n inputs.
+        f of Eq. (6), from n latents; :func:`generate` makes some.
     samples_per_segment, noise_variance
         L, and sigma^2 of the Gaussian noise; 0 for none.
     seed
-        Of sources and noise.
+        Of sources and noise, drawn in this order.
     family
-        Name of the sources' family, see :mod:`ivae.families`; by default the Gaussian one that the
-        means decide. ``"gaussian-location"`` asks for variances of 1.
+        Name of the sources' Gaussian family, see :mod:`ivae.families`. By default
+        ``"gaussian-scale"`` where every mean is 0, else ``"gaussian"``: that only means move
+        (``"gaussian-location"``) is something to assume, not to be read off a table.
+
+    Returns
+    -------
+    NonstationaryData
+        With N = M * L rows and the preset ``"simulated"``.
 
     Raises
     ------
     ValueError
-        For NaN, shapes that do not fit, variances that are not positive, or moments that the family
-        does not have.
+        For NaN, tables that differ in shape, do not fit the mixing or are not of the family, a
+        variance that is not positive, or sizes, noise or a seed out of range.
     """
-    whole_number("seed", seed, at_least=0)
-    whole_number("samples_per_segment", samples_per_segment)
-    means = finite_array("mean", mean, ("M", len(mixing.matrices[0])), np.float64)
+    means = finite_array("mean", mean, ("M", "n"), np.float64)
     variances = finite_array("variance", variance, means.shape, np.float64)
     if (variances <= 0).any():
-        raise ValueError(f"variance must be positive everywhere; got {variances.min()}.")
-    noise = 0.0 if noise_variance == 0 else positive_number("noise_variance", noise_variance)
-    u = np.repeat(np.arange(len(means)), samples_per_segment)
+        raise ValueError(f"variance must be positive everywhere; the least is {variances.min()}.")
+    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
+    if means.shape[1] != n:
+        raise ValueError(
+            f"mean must have a column for each of the mixing's {n} latents; got {means.shape[1]}."
+        )
+    whole_number("samples_per_segment", samples_per_segment)
+    whole_number("seed", seed, at_least=0)
+    if noise_variance != 0 or isinstance(noise_variance, bool):
+        positive_number("noise_variance", noise_variance)
+    if family is not None:
+        known = one_of("family", family, [name for name in FAMILIES if name.startswith("gaussian")])
+        # Refuses tables that are not of the family.
+        family_named(known).natural_parameters(torch.as_tensor(variances), torch.as_tensor(means))
     rng = np.random.default_rng(seed)
-    blank = np.empty((0, 0))
-    made = NonstationaryData(
-        *(blank, u, blank, means, variances, mixing, noise, "simulated", seed, family)
+    u = np.repeat(np.arange(len(means)), samples_per_segment)
+    z = means[u] + np.sqrt(variances)[u] * rng.standard_normal((u.size, n))
+    x = mixing(z) + np.sqrt(noise_variance) * rng.standard_normal((u.size, d))
+    return NonstationaryData(
+        x, u, z, means, variances, mixing, float(noise_variance), "simulated", seed, family
     )
-    lam = torch.as_tensor(made.natural_parameters)
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    z = made.family.sample(lam[u], generator).numpy()
-    x = mixing(z)
-    return replace(made, x=x + np.sqrt(noise) * rng.standard_normal(x.shape), z=z)
 
 
 def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:

@@ -1,12 +1,16 @@
 """The released data to the printed digits; properties of the other presets; refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import expit
+from scipy.stats import ortho_group
 
 from ivae import rank
 from ivae.data import PRESETS, RECIPES, generate, simulate, stack, whiten
+from ivae.exact import log_density_given_segment
 from ivae.mixing import Mixing
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
@@ -343,59 +347,6 @@ def test_changes_that_no_recipe_knows_are_named(preset, change, message):
         generate(preset, 1, 2, 2, 2, 2, **change)
 
 
-@pytest.mark.parametrize("family", [None, "gaussian-location", "laplace"])
-def test_simulated_sources_have_the_moments_asked_for(family):
-    rng = np.random.default_rng(0)
-    mean = np.zeros((4, 2)) if family == "laplace" else rng.normal(size=(4, 2))
-    variance = np.ones((4, 2)) if family == "gaussian-location" else rng.uniform(0.5, 3, (4, 2))
-    mixing = generate("orthogonal", 1, 2, 3, 2, 2).mixing
-    made = simulate(
-        mean, variance, mixing,
-        samples_per_segment=20_000, noise_variance=0.25, seed=3, family=family,
-    )  # fmt: skip
-    assert made.family.name == (family or "gaussian")
-    assert (made.x.shape, made.z.shape, made.n_segments) == ((80_000, 3), (80_000, 2), 4)
-    for u in range(4):
-        z = made.z[made.u == u]
-        np.testing.assert_allclose(z.mean(0), mean[u], atol=0.06)
-        np.testing.assert_allclose(z.var(0), variance[u], rtol=0.06)
-    moments = made.family.moments(torch.as_tensor(made.natural_parameters))
-    np.testing.assert_allclose(moments[0], mean)
-    np.testing.assert_allclose(moments[1], variance)
-    assert (made.x - mixing(made.z)).var() == pytest.approx(0.25, rel=0.02)
-
-
-def test_simulated_data_depend_on_their_seed_alone():
-    one, again, other = (
-        simulate(
-            np.zeros((2, 2)), np.ones((2, 2)), generate("linear", 1, 2, 2, 2, 2).mixing,
-            samples_per_segment=5, noise_variance=0, seed=seed,
-        )
-        for seed in (1, 1, 2)
-    )  # fmt: skip
-    np.testing.assert_array_equal(one.x, again.x)
-    assert np.abs(one.x - other.x).min() > 0
-    np.testing.assert_array_equal(one.x, one.mixing(one.z))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"mean": np.zeros((2, 3))}, r"mean must have shape \(M, 2\)"),
-        ({"variance": np.zeros((2, 2))}, "variance must be positive everywhere; got 0.0"),
-        ({"variance": np.ones((3, 2))}, r"variance must have shape \(2, 2\)"),
-        ({"noise_variance": -1}, "noise_variance must be a finite number above 0"),
-        ({"family": "laplace", "mean": np.ones((2, 2))}, "mean must be 0"),
-        ({"family": "gaussian-location", "variance": 2 * np.ones((2, 2))}, "variance must be 1"),
-    ],
-)
-def test_models_that_cannot_be_simulated_are_named(changes, message):
-    plain = {"mean": np.zeros((2, 2)), "variance": np.ones((2, 2)), "noise_variance": 0.1}
-    mixing = generate("linear", 1, 2, 2, 2, 2).mixing
-    with pytest.raises(ValueError, match=message):
-        simulate(mixing=mixing, samples_per_segment=5, seed=1, **plain | changes)
-
-
 def test_bits_have_the_probabilities_of_their_logits():
     made = generate("bernoulli", 3, 4, 12, 5, 4000)
     assert made.likelihood == "bernoulli"
@@ -532,3 +483,92 @@ def test_nested_datasets_share_all_but_the_number_of_segments(preset):
 def test_changes_that_a_preset_cannot_have_are_named(preset, n, change, message):
     with pytest.raises(ValueError, match=message):
         generate(preset, 1, n, 2, 2, 2, **change)
+
+
+def a_simulation(**changes):
+    rng = np.random.default_rng(5)
+    given = {
+        "mean": rng.uniform(-5, 5, (4, 3)),
+        "variance": rng.uniform(0.5, 3, (4, 3)),
+        "mixing": Mixing((np.eye(3)[:, [2, 0, 1]],)),
+        "samples_per_segment": 5000,
+        "noise_variance": 0.25,
+        "seed": 6,
+    }
+    return simulate(**(given | changes))
+
+
+def test_a_simulation_has_the_moments_and_segments_it_was_given():
+    made = a_simulation()
+    assert (made.n_segments, made.samples_per_segment, made.preset) == (4, 5000, "simulated")
+    np.testing.assert_array_equal(made.u, np.repeat(np.arange(4), 5000))
+    for segment in range(4):
+        z = made.z[made.u == segment]
+        np.testing.assert_allclose(z.mean(0), made.mean[segment], atol=0.1)
+        np.testing.assert_allclose(z.var(0), made.variance[segment], rtol=0.1)
+    noise = made.x - made.mixing(made.z)
+    np.testing.assert_allclose(np.cov(noise.T), 0.25 * np.eye(3), atol=0.01)
+    quiet = a_simulation(noise_variance=0)
+    np.testing.assert_array_equal(quiet.x, quiet.mixing(quiet.z))
+    np.testing.assert_array_equal(quiet.z, made.z)
+    np.testing.assert_array_equal(a_simulation().x, made.x)
+    assert np.abs(a_simulation(seed=7).z - made.z).max() > 1
+
+
+@pytest.mark.parametrize(
+    ("tables", "family", "name", "k"),
+    [
+        ({}, None, "gaussian", 2),
+        ({"mean": np.zeros((4, 3))}, None, "gaussian-scale", 1),
+        ({"variance": np.ones((4, 3))}, None, "gaussian", 2),
+        ({"variance": np.ones((4, 3))}, "gaussian-location", "gaussian-location", 1),
+        ({"mean": np.zeros((4, 3))}, "gaussian", "gaussian", 2),
+    ],
+)
+def test_the_family_of_a_simulation_is_the_named_one(tables, family, name, k):
+    made = a_simulation(**tables, family=family)
+    assert made.family.name == name
+    lam = torch.as_tensor(made.natural_parameters)
+    assert lam.shape == (4, 3, k)
+    for moment, given in zip(made.family.moments(lam), (made.mean, made.variance), strict=True):
+        np.testing.assert_allclose(moment, given, atol=1e-12)
+
+
+def test_turned_means_leave_the_law_of_x_as_it_was_in_every_segment():
+    """Only means move: z' = R z has means R m(u), and f' = f R' the same densities given u."""
+    rng = np.random.default_rng(8)
+    f = generate("orthogonal", 3, 2, 2, 2, 1).mixing
+    mean, rotation = rng.uniform(-5, 5, (6, 2)), ortho_group.rvs(2, random_state=9)
+    options = {"samples_per_segment": 50, "noise_variance": 0, "seed": 1}
+    options["family"] = "gaussian-location"
+    one = simulate(mean, np.ones((6, 2)), f, **options)
+    z = one.z @ rotation.T
+    turned = replace(one, z=z, mean=mean @ rotation.T, mixing=f.absorb(rotation))
+    np.testing.assert_allclose(turned.mixing(z), one.x, atol=1e-12)
+    density = log_density_given_segment(one)
+    np.testing.assert_allclose(log_density_given_segment(turned), density, atol=1e-9)
+    # With variances that differ between sources the same turn is seen.
+    uneven = replace(one, variance=np.tile([0.5, 2.0], (6, 1)))
+    bent = replace(turned, variance=uneven.variance)
+    gap = log_density_given_segment(bent) - log_density_given_segment(uneven)
+    assert np.abs(gap).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": np.zeros(3)}, r"mean must have shape \(M, n\)"),
+        ({"variance": np.ones((4, 2))}, r"variance must have shape \(4, 3\); got \(4, 2\)"),
+        ({"variance": np.zeros((4, 3))}, "variance must be positive everywhere; the least is 0"),
+        ({"mixing": Mixing((np.eye(2),))}, "a column for each of the mixing's 2 latents; got 3"),
+        ({"samples_per_segment": 0}, "samples_per_segment must be a whole number >= 1"),
+        ({"noise_variance": -1.0}, "noise_variance must be a finite number above 0"),
+        ({"seed": -1}, "seed must be a whole number >= 0"),
+        ({"family": "laplace"}, "family must be one of gaussian-scale, gaussian, gaussian-loc"),
+        ({"family": "gaussian-location"}, "variance must be 1 for the gaussian-location family"),
+        ({"family": "gaussian-scale"}, "mean must be 0"),
+    ],
+)
+def test_a_simulation_names_bad_input(changes, message):
+    with pytest.raises(ValueError, match=message):
+        a_simulation(**changes)
