@@ -61,3 +61,15 @@ def test_mcc_by_size_draws_every_run_and_both_ceilings_in_its_column():
     assert drawn == expected
     levels = [line.get_ydata()[0] for line in axis.lines if line.get_color() == "black"]
     assert levels == [0.95, 0.93, 0.9, 0.88]
+
+
+def test_by_segments_draws_medians_and_a_floor_where_there_is_one():
+    scores = {10: np.array([0.6, 0.7, 0.9]), 100: np.array([0.8, 0.9, 1.0])}
+    floors = {"five": np.linspace(0.6, 0.8, 21)}
+    figure = plots.by_segments({"five": {"a": scores}, "all": {"b": scores}}, floors, "MCC")
+    five, every = figure.axes
+    (curve,) = [line for line in five.lines if line.get_label() == "a"]
+    np.testing.assert_array_equal(curve.get_xdata(), [10, 100])
+    np.testing.assert_allclose(curve.get_ydata(), [0.7, 0.9])
+    assert [line.get_ydata()[0] for line in five.lines[:1]] == [pytest.approx(0.7)]
+    assert len(every.lines) == 1
