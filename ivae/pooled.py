@@ -165,15 +165,14 @@ def trial(dataset: NonstationaryData, *, n_starts: int = 3) -> Trial:
     size = true.shape[1]
     rng = np.random.default_rng((dataset.seed, 2))
     mixed = true @ rng.standard_normal((size, size)).T
-    # scikit-learn's own limits: where signals have axes, more iterations change nothing.
-    found = resolve(mixed, seed=dataset.seed, n_starts=n_starts, max_iterations=200, tolerance=1e-4)
+    found = resolve(mixed, seed=dataset.seed, n_starts=n_starts, **LIMITS)
     white, signals = whiten(mixed), found.apply(mixed)
 
     def blocks(estimate: Array) -> float:
         return fit_equivalence(true, estimate, n_components=k).amari
 
     paired = signals if k == 1 else signals[:, pair_up(signals).ravel()]
-    others = np.delete(found.distances, found.distances.argmin())
+    others = np.delete(found.distances, found.chosen)
     return Trial(
         before=mcc(true, white),
         mcc=mcc(true, signals),
@@ -181,7 +180,7 @@ def trial(dataset: NonstationaryData, *, n_starts: int = 3) -> Trial:
         blocks_before=blocks(white),
         blocks_unpaired=blocks(signals),
         blocks=blocks(paired),
-        contrast=found.contrasts[found.distances.argmin()],
+        contrast=float(found.contrasts[found.chosen]),
         apart=float(np.median(others)) if len(others) else 0.0,
         converged=float(found.converged.mean()),
     )

@@ -36,9 +36,11 @@ class Resolution:
     unmixing, mean
         W, (p, p), and the statistics' mean (p,): signals are (s - mean) W'.
     contrasts
-        Contrast of every start, (S,), see :func:`contrast`. The largest decided.
+        Contrast of every start, (S,), see :func:`contrast`.
     converged
         Which starts converged, (S,).
+    chosen
+        The start that was kept: of those that converged the one with the highest contrast.
     distances
         Amari distance between where each start and the chosen one ended, (S,). Large ones say that
         the signals do not determine their axes.
@@ -48,6 +50,7 @@ class Resolution:
     mean: Array
     contrasts: Array
     converged: NDArray[np.bool_]
+    chosen: int
     distances: Array
 
     @property
@@ -122,7 +125,7 @@ def resolve(
     done, score = np.array(converged), np.array(contrasts)
     best = int(np.where(done | ~done.any(), score, -np.inf).argmax())
     distances = np.array([amari_distance(turn @ turns[best].T) for turn in turns])
-    return Resolution(turns[best] @ whitening, mean, score, done, distances)
+    return Resolution(turns[best] @ whitening, mean, score, done, best, distances)
 
 
 def contrast(signals: ArrayLike) -> float:

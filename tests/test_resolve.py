@@ -67,7 +67,19 @@ def test_what_did_not_converge_is_an_outcome_and_no_warning():
 def test_the_contrast_decides_and_not_the_order_of_the_starts():
     found = resolve(planes(2), n_starts=8, seed=3)
     assert contrast(found.apply(planes(2))) == pytest.approx(found.contrasts.max(), rel=1e-6)
-    assert found.distances[found.contrasts.argmax()] == pytest.approx(0, abs=1e-9)
+    assert found.chosen == found.contrasts.argmax()
+    assert found.distances[found.chosen] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_start_that_converged_is_preferred_to_one_that_did_not():
+    """Four iterations are enough from some starts, and from others almost."""
+    mixed = UNIFORM @ ortho_group.rvs(3, random_state=0)
+    ends = [resolve(mixed, n_starts=6, seed=s, max_iterations=4, tolerance=1e-4) for s in range(8)]
+    assert {found.outcome for found in ends} == {"some starts did not converge"}
+    assert any(found.chosen != found.contrasts.argmax() for found in ends)
+    for found in ends:
+        assert found.converged[found.chosen]
+        assert found.contrasts[found.chosen] == found.contrasts[found.converged].max()
 
 
 def test_starts_derive_from_the_seed():
