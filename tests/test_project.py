@@ -66,6 +66,8 @@ ORDER = [
     "exact",
     "theory",
     "equivalence",
+    "resolve",
+    "pooled",
     "linear",
     "level_sets",
     "erased",
@@ -80,6 +82,7 @@ ORDER = [
     "sketches",
     "plots",
     "charts",
+    "trends",
     "chapter",
 ]
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
