@@ -10,9 +10,9 @@ observations: ``bernoulli``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from scipy.stats import ortho_group
 
-from ivae.checks import finite_array, one_of, positive_number, whole_number
-from ivae.families import FAMILIES, ExponentialFamily, family_named
+from ivae.checks import finite_array, one_of, whole_number
+from ivae.families import ExponentialFamily, family_named
 from ivae.likelihoods import LikelihoodName
 from ivae.mixing import (
     N_TRIAL_MATRICES,
@@ -30,82 +30,9 @@ from ivae.mixing import (
     stretched,
     unit_columns,
 )
+from ivae.recipes import MEAN_BOUND, PRESETS, SPREAD, Recipe, Spread, changed
 
 Array = NDArray[np.floating[Any]]
-
-PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
-Spread = Literal["variance", "deviation"] | float
-POWERS = {"variance": 1.0, "deviation": 2.0}  # Spreads with a name, and the number they stand for.
-NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
-SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
-MEAN_BOUND = 5.0  # Section 5, Figure 1: means uniform on [-5, 5].
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """In what the presets differ, and what :func:`generate` can change about one.
-
-    Attributes
-    ----------
-    spread
-        What is uniform on [.5, 3]: each segment's ``"variance"``, or its standard
-        ``"deviation"``; or a number p: variances are p-th powers of a draw uniform on [.5, 3], so
-        that the standard deviation of their logarithm is proportional to p. The names stand for 1
-        and 2.
-    noise_variance
-        sigma^2 of the noise added to f(z); 0 for none.
-    one_matrix
-        Whether one square matrix is used wherever a square one is needed, or each is drawn anew.
-    condition
-        Condition number of every matrix, see :func:`ivae.mixing.stretched`; ``orthogonal`` and
-        ``linear`` alone.
-    common_factor
-        Whether the sources of a segment share its draw, so that their variances rise and fall
-        together. Condition (iii) of Theorem 1 then fails for n > 1, however many the segments.
-    nested
-        Whether variances, means, sources, matrices and noise have a generator each. Datasets of one
-        seed then have the same matrices whatever their size, and the parameters of the first
-        segments are the same whatever their number. Not ``released``.
-    """
-
-    spread: Spread = "variance"
-    noise_variance: float = NOISE_VARIANCE
-    one_matrix: bool = False
-    condition: float = 1.0
-    common_factor: bool = False
-    nested: bool = False
-
-    def __post_init__(self) -> None:
-        if isinstance(self.spread, str):
-            one_of("spread", self.spread, POWERS)
-        else:
-            positive_number("spread", self.spread)
-            for name, power in POWERS.items():
-                if self.spread == power:
-                    raise ValueError(f"spread = {self.spread!r} has a name: give {name!r}.")
-        if self.noise_variance != 0 or isinstance(self.noise_variance, bool):
-            positive_number("noise_variance", self.noise_variance)
-        if positive_number("condition", self.condition) < 1:
-            raise ValueError(f"condition must be at least 1; got {self.condition!r}.")
-        for name in ("one_matrix", "common_factor", "nested"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be True or False; got {getattr(self, name)!r}.")
-
-    @property
-    def power(self) -> float:
-        """The power of the uniform draw that is a variance."""
-        return POWERS[self.spread] if isinstance(self.spread, str) else self.spread
-
-
-_ONE_BY_ONE = tuple(preset for preset in PRESETS if preset != "released")
-"""Presets whose generator is ours, and can be split."""
-
-RECIPES = dict.fromkeys(PRESETS, Recipe()) | {
-    "released": Recipe("deviation", 0.0, True),
-    "bernoulli": Recipe("deviation", 0.0),
-}
-# What about a preset nothing can be changed by: one matrix there is anyway, binary x has no noise.
-MOOT = {"one_matrix": ("linear", "bernoulli"), "noise_variance": ("bernoulli",)}
 
 
 @dataclass(frozen=True)
@@ -181,32 +108,6 @@ class NonstationaryData:
         return np.asarray(lam.numpy())
 
 
-def changed(preset: str, n_latents: int, **changes: Any) -> Recipe:
-    """Return the recipe of a preset with what is changed about it; None stands for no change.
-
-    Raises
-    ------
-    ValueError
-        For a value that :class:`Recipe` does not know, and for a change that the preset or this
-        number of latents cannot have.
-    """
-    given = {name: value for name, value in changes.items() if value is not None}
-    for name, presets in (("condition", ("orthogonal", "linear")), ("nested", _ONE_BY_ONE)):
-        if name in given and preset not in presets:
-            raise ValueError(
-                f"{name} can be changed for the presets {', '.join(presets)} alone; got {preset!r}."
-            )
-    recipe = replace(RECIPES[preset], **given)
-    if preset == "bernoulli" and recipe.noise_variance:
-        raise ValueError(
-            f"noise_variance = {recipe.noise_variance!r} has no effect on the preset 'bernoulli', "
-            "whose x is drawn from f(z) without Gaussian noise. Leave it out."
-        )
-    if n_latents == 1 and (recipe.condition != 1 or recipe.common_factor):
-        raise ValueError("n_latents must be at least 2 for condition or common_factor; got 1.")
-    return recipe
-
-
 def generate(
     preset: str,
     seed: int,
@@ -245,9 +146,9 @@ def generate(
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
     spread, noise_variance, one_matrix, condition, common_factor, nested
-        To change one thing about a preset, see :class:`Recipe`; by default its own. Sources,
-        matrices and noise are drawn in this order from one generator: what is drawn before the
-        thing changed stays the same.
+        To change one thing about a preset, see :class:`ivae.recipes.Recipe`; by default its own.
+        Sources, matrices and noise are drawn in this order from one generator: what is drawn
+        before the thing changed stays the same.
 
     Returns
     -------
@@ -258,7 +159,7 @@ def generate(
     ------
     ValueError
         For an unknown preset, n > d, a size that is not a whole number of at least 1, or a change
-        that :func:`changed` refuses.
+        that :func:`ivae.recipes.changed` refuses.
     """
     one_of("preset", preset, PRESETS)
     whole_number("seed", seed, at_least=0)
@@ -283,70 +184,6 @@ def generate(
     )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
-
-
-def simulate(
-    mean: ArrayLike,
-    variance: ArrayLike,
-    mixing: Mixing,
-    *,
-    samples_per_segment: int,
-    noise_variance: float,
-    seed: int,
-    family: str | None = None,
-) -> NonstationaryData:
-    """Draw one dataset from tables of means and variances of your own.
-
-    Parameters
-    ----------
-    mean, variance
-        Of the Gaussian sources by segment, (M, n) each.
-    mixing
-        f of Eq. (6), from n latents; :func:`generate` makes some.
-    samples_per_segment, noise_variance
-        L, and sigma^2 of the Gaussian noise; 0 for none.
-    seed
-        Of sources and noise, drawn in this order.
-    family
-        Name of the sources' Gaussian family, see :mod:`ivae.families`. By default
-        ``"gaussian-scale"`` where every mean is 0, else ``"gaussian"``: that only means move
-        (``"gaussian-location"``) is something to assume, not to be read off a table.
-
-    Returns
-    -------
-    NonstationaryData
-        With N = M * L rows and the preset ``"simulated"``.
-
-    Raises
-    ------
-    ValueError
-        For NaN, tables that differ in shape, do not fit the mixing or are not of the family, a
-        variance that is not positive, or sizes, noise or a seed out of range.
-    """
-    means = finite_array("mean", mean, ("M", "n"), np.float64)
-    variances = finite_array("variance", variance, means.shape, np.float64)
-    if (variances <= 0).any():
-        raise ValueError(f"variance must be positive everywhere; the least is {variances.min()}.")
-    n, d = mixing.matrices[0].shape[0], mixing.matrices[-1].shape[1]
-    if means.shape[1] != n:
-        raise ValueError(
-            f"mean must have a column for each of the mixing's {n} latents; got {means.shape[1]}."
-        )
-    whole_number("samples_per_segment", samples_per_segment)
-    whole_number("seed", seed, at_least=0)
-    if noise_variance != 0 or isinstance(noise_variance, bool):
-        positive_number("noise_variance", noise_variance)
-    if family is not None:
-        known = one_of("family", family, [name for name in FAMILIES if name.startswith("gaussian")])
-        # Refuses tables that are not of the family.
-        family_named(known).natural_parameters(torch.as_tensor(variances), torch.as_tensor(means))
-    rng = np.random.default_rng(seed)
-    u = np.repeat(np.arange(len(means)), samples_per_segment)
-    z = means[u] + np.sqrt(variances)[u] * rng.standard_normal((u.size, n))
-    x = mixing(z) + np.sqrt(noise_variance) * rng.standard_normal((u.size, d))
-    return NonstationaryData(
-        x, u, z, means, variances, mixing, float(noise_variance), "simulated", seed, family
-    )
 
 
 def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:

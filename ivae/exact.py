@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 from scipy.special import logsumexp
 
 from ivae.checks import finite_array, positive_number, whole_number
@@ -143,41 +142,6 @@ def mean_field_gap(
     _, log_volume = np.linalg.slogdet(precision)
     diagonal = np.log(np.diagonal(precision, axis1=1, axis2=2)).sum(1)
     return float(0.5 * (diagonal - log_volume).mean())
-
-
-def separate_linear(dataset: NonstationaryData) -> Array:
-    """Return the sources of a linear mixing, (N, n), from the covariances of two segments.
-
-    For f(z) = z F the first two segments have the covariances S_u = F' diag(v_u) F + sigma^2 I.
-    Without the noise the generalised eigenvectors of the pair are the rows that undo F, one for
-    each ratio v_1i / v_0i of variances: they are unique up to order and scale where no two ratios
-    are equal. Two segments are enough, whatever n. The noise is subtracted as far as it is known
-    (sigma^2); each estimate keeps its share of it.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two segments, n < d, a nonlinear mixing, or so few samples that an estimated
-        covariance is not positive definite.
-    """
-    if dataset.n_segments < 2 or dataset.n_latents != dataset.n_observed:
-        raise ValueError(
-            "dataset must have at least two segments and n = d; "
-            f"got M = {dataset.n_segments}, n = {dataset.n_latents}, d = {dataset.n_observed}."
-        )
-    if len(dataset.mixing.matrices) != 1:
-        raise ValueError("dataset must have a linear mixing (preset 'linear').")
-    x = dataset.x.astype(np.float64)
-    noise = dataset.noise_variance * np.eye(dataset.n_observed)
-    first, second = (np.cov(x[dataset.u == u].T) - noise for u in (0, 1))
-    try:
-        _, rows = eigh(second, first)
-    except np.linalg.LinAlgError as error:
-        raise ValueError(
-            "dataset must have enough samples in its first two segments; without the noise their "
-            "estimated covariance is not positive definite."
-        ) from error
-    return np.asarray(x @ rows)
 
 
 def _log_volume(mixing: Mixing, z: ArrayLike) -> Array:

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivae.checks import one_of, whole_number
-from ivae.data import MEAN_BOUND, SPREAD, NonstationaryData, simulate, stack, whiten
+from ivae.data import NonstationaryData, stack, whiten
 from ivae.equivalence import amari_distance, fit_equivalence, statistics_of
 from ivae.metrics import mcc, random_rotations
 from ivae.mixing import Mixing
 from ivae.models import LatentVariableModel
+from ivae.recipes import MEAN_BOUND, SPREAD
 from ivae.resolve import pair_up, resolve
+from ivae.simulation import simulate
 
 Array = NDArray[np.floating[Any]]
 # scikit-learn's own: where signals have axes, more iterations change nothing.
@@ -114,12 +116,12 @@ def draw(
     seed
         Of the tables of means and variances; sources and noise have a stream of their own.
     mixing, noise_variance
-        As for :func:`ivae.data.simulate`.
+        As for :func:`ivae.simulation.simulate`.
 
     Raises
     ------
     ValueError
-        For an unknown case, fewer than two latents, and as :func:`ivae.data.simulate`.
+        For an unknown case, fewer than two latents, and as :func:`ivae.simulation.simulate`.
     """
     drawn = CASES[one_of("case", case, CASES)]
     n = whole_number("n_latents", n_latents, at_least=2)

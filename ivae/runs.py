@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ivae import data, models
+from ivae import data, models, recipes
 from ivae.checks import one_of, positive_number, whole_number
 from ivae.nets import Network
 from ivae.objectives import Bound, Decomposition, ImportanceWeighted, Objective
@@ -45,7 +45,7 @@ class Run:
     n_segments: int = 40
     samples_per_segment: int = 1000
     centred: bool = True
-    spread: data.Spread | None = None
+    spread: recipes.Spread | None = None
     noise_variance: float | None = None
     one_matrix: bool | None = None
     condition: float | None = None
@@ -76,7 +76,7 @@ class Run:
     stop_after: int | None = None
 
     def __post_init__(self) -> None:
-        one_of("preset", self.preset, data.PRESETS)
+        one_of("preset", self.preset, recipes.PRESETS)
         one_of("model", self.model, ("ivae", "vae"))
         one_of("objective", self.objective, ("elbo", "decomposition", "importance-weighted"))
         for field in fields(self):
@@ -131,21 +131,21 @@ class Run:
                 f"decoder_variance = {self.decoder_variance!r} has no effect on a Bernoulli "
                 "decoder. Leave it out."
             )
-        recipe = data.RECIPES[self.preset]
+        recipe = recipes.RECIPES[self.preset]
         for name in _CHANGES:
             value = getattr(self, name)
             # A linear mixing has one matrix, and no more; binary data have no Gaussian noise.
-            is_moot = self.preset in data.MOOT.get(name, ())
+            is_moot = self.preset in recipes.MOOT.get(name, ())
             if value is not None and (is_moot or value == getattr(recipe, name)):
                 raise ValueError(
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
                     "itself. Leave it out."
                 )
-        data.changed(self.preset, self.n_latents, **_changes_of(self))
+        recipes.changed(self.preset, self.n_latents, **_changes_of(self))
 
 
 _CHANGES = ("spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested")
-"""What may be changed about a preset, see :class:`ivae.data.Recipe`."""
+"""What may be changed about a preset, see :class:`ivae.recipes.Recipe`."""
 
 PER_MEMBER = (
     "data_seed",

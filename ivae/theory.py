@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ivae import noise as noises
+from ivae.characteristic import NumericalCharacteristic
 from ivae.checks import finite_array, one_of
 from ivae.data import NonstationaryData
 from ivae.exact import mean_field_gap
@@ -25,7 +26,7 @@ from ivae.findings import Finding, all_hold
 from ivae.injectivity import finding_of_mixing, numerical_jacobian
 from ivae.mixing import Mixing
 from ivae.models import LatentVariableModel
-from ivae.noise import Noise, NumericalCharacteristic
+from ivae.noise import Noise
 from ivae.rank import finding_three
 from ivae.sufficient import Statistics, finding_minimum, finding_two
 
@@ -125,7 +126,8 @@ def check(
         Natural parameters (M, n, k), a row for each value of u; or the function lambda, from
         values (M, m) to such a table.
     noise
-        Law of the noise's coordinates, from :mod:`ivae.noise`.
+        Law of the noise's coordinates, from :mod:`ivae.noise`; or a density of your own, from
+        :func:`ivae.characteristic.from_density`.
     mixing
         f, from latents (N, n) to (N, d).
     latents

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from ivae.comparison import Rises
+from ivae.rises import Rises
 from ivae.style import BLUE, COLOURS, GREEN, GREY, ORANGE, panels
 
 ASIDE = 0.12  # Of the dots from their interval, which would hide them.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, ortho_group
 
-from ivae import data, exact, metrics
+from ivae import data, exact
 from ivae.mixing import Mixing
 
 LINEAR = np.array([[1.0, 0.4], [-0.3, 0.8]])
@@ -78,46 +78,3 @@ def test_gap_vanishes_exactly_when_the_columns_are_orthogonal():
     assert exact.mean_field_gap(frame[None], 0.1, turn) > 0.1
     # A sphere has no axes to prefer.
     assert exact.mean_field_gap(np.eye(3)[None], 0.1, turn) == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize(("n", "seed"), [(2, 1), (5, 4)])
-@pytest.mark.parametrize("condition", [None, 5.0])
-def test_two_segments_separate_a_linear_mixing(n, seed, condition):
-    """With far more samples than parameters only the noise's share of each estimate is left."""
-    arguments = (seed, n, n, 2, 40_000)
-    truth = data.generate("linear", *arguments, noise_variance=0.0, condition=condition)
-    ratios = np.sort(truth.variance[1] / truth.variance[0])
-    assert np.diff(np.log(ratios)).min() > 0.1  # Else they could not be told apart.
-    assert metrics.mcc(truth.z, exact.separate_linear(truth)) > 0.98
-    untouched = metrics.mcc(truth.z, truth.x)
-    assert untouched < 0.95
-
-
-def test_sources_of_equal_ratio_are_not_separated():
-    truth = data.generate("linear", 2, 2, 2, 2, 40_000, common_factor=True)
-    turned = [
-        metrics.mcc(one.z, exact.separate_linear(one))
-        for one in (data.generate("linear", s, 2, 2, 2, 4000, common_factor=True) for s in range(8))
-    ]
-    np.testing.assert_allclose(truth.variance[:, 0], truth.variance[:, 1])
-    assert min(turned) < 0.9
-
-
-def test_the_noise_is_taken_off_before_the_segments_are_compared():
-    truth = data.generate("linear", 1, 3, 3, 2, 40_000, noise_variance=0.3)
-    best = metrics.mcc(truth.z, truth.x @ np.linalg.inv(truth.mixing.matrices[0]))
-    assert metrics.mcc(truth.z, exact.separate_linear(truth)) == pytest.approx(best, abs=0.02)
-
-
-@pytest.mark.parametrize(
-    ("preset", "sizes", "message"),
-    [
-        ("linear", (2, 2, 1, 9), "at least two segments and n = d; got M = 1, n = 2, d = 2"),
-        ("linear", (2, 3, 2, 9), "at least two segments and n = d; got M = 2, n = 2, d = 3"),
-        ("orthogonal", (2, 2, 2, 9), "dataset must have a linear mixing"),
-        ("linear", (4, 4, 2, 3), "dataset must have enough samples"),
-    ],
-)
-def test_what_two_segments_cannot_separate_is_refused(preset, sizes, message):
-    with pytest.raises(ValueError, match=message):
-        exact.separate_linear(data.generate(preset, 1, *sizes))

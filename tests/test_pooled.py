@@ -8,10 +8,10 @@ import torch
 from scipy.stats import kstest, kurtosis
 
 from ivae import models, pooled
-from ivae.data import simulate
 from ivae.equivalence import statistics_of
 from ivae.mixing import Mixing
 from ivae.rank import spread_report
+from ivae.simulation import simulate
 
 
 @pytest.mark.parametrize("case", pooled.CASES)

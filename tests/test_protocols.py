@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 
-from ivae.data import RECIPES
 from ivae.protocols import (
     BETAS,
     GRID,
@@ -16,6 +15,7 @@ from ivae.protocols import (
     run_of,
     turned_back,
 )
+from ivae.recipes import RECIPES
 from ivae.runs import Run, grid
 
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)

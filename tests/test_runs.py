@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ivae import data
+from ivae import data, recipes
 from ivae.runs import (
     Run,
     bytes_of_member,
@@ -153,9 +153,9 @@ OWN = ["spread", "noise_variance", "one_matrix", "condition", "common_factor", "
 
 
 @pytest.mark.parametrize("name", OWN)
-@pytest.mark.parametrize("preset", data.PRESETS)
+@pytest.mark.parametrize("preset", recipes.PRESETS)
 def test_a_presets_own_is_no_change(preset, name):
-    own = getattr(data.RECIPES[preset], name)
+    own = getattr(recipes.RECIPES[preset], name)
     with pytest.raises(ValueError, match=f"{name} = {own!r} has no effect: the preset '{preset}'"):
         Run(preset=preset, **{name: own})
 

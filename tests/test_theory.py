@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivae import data, models, noise, theory
+from ivae.characteristic import from_density
 from ivae.families import FAMILIES
 from ivae.mixing import Mixing
+from ivae.recipes import PRESETS
 from ivae.schedules import Schedule
 from ivae.sufficient import Statistics
 from ivae.training import train
@@ -68,7 +70,7 @@ def test_each_theorem_has_conditions_of_its_own():
 @settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
-    preset=st.sampled_from(data.PRESETS),
+    preset=st.sampled_from(PRESETS),
     n=st.integers(2, 4),
     extra=st.integers(0, 2),
     centred=st.booleans(),
@@ -120,7 +122,7 @@ def test_lambda_may_be_a_function():
 
 
 def test_a_density_given_by_its_values_leaves_the_tail_open():
-    known = noise.from_density(noise.gaussian(1.0).density, 12.0, highest=10.0)
+    known = from_density(noise.gaussian(1.0).density, 12.0, highest=10.0)
     report = theory.check(**VALID | {"noise": known})
     assert report.violated == []
     assert report.covered["Theorem 1"] is None

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import same_color
 
 from ivae import style
-from ivae.comparison import rises
+from ivae.rises import rises
 from ivae.trends import ASIDE, Trend, against_setting, rises_between
 
 
