@@ -18,6 +18,7 @@ from ivae import data, models, streams
 from ivae.batches import Minibatches
 from ivae.memory import keep_freed_memory
 from ivae.metrics import mcc
+from ivae.mixing import in_torch
 from ivae.nets import MLP, Network
 from ivae.objectives import Objective
 from ivae.passes import ForwardPass, Posterior
@@ -125,7 +126,7 @@ def true_decoder(
     )
     tables = np.stack([dataset.natural_parameters for dataset in datasets])
     table = torch.as_tensor(tables).to(x).flatten(2)
-    decode = _decoders(datasets, x)
+    decode = in_torch([dataset.mixing for dataset in datasets], x)
     weights = Weights(objective.weights, len(seeds))
     constant = torch.from_numpy(weights.at(np.zeros(1))[0]).to(x)
 
@@ -152,22 +153,6 @@ def true_decoder(
         reached = torch.stack([value(*batch) for batch in passed]).mean(0)
     scores, sampled = (_scores(datasets, estimates) for estimates in (posterior.mean, draws))
     return EncoderCeiling(scores, sampled, reached.numpy().astype(np.float64))
-
-
-def _decoders(datasets: Sequence[data.NonstationaryData], like: Tensor) -> Callable[..., Tensor]:
-    """Return the mixings of all datasets as one function of (E, B, n)."""
-    layers = [
-        torch.as_tensor(np.stack(matrices)).to(like)
-        for matrices in zip(*(dataset.mixing.matrices for dataset in datasets), strict=True)
-    ]
-
-    def decode(z: Tensor) -> Tensor:
-        a = z @ layers[0]
-        for layer in layers[1:]:
-            a = (torch.tanh(a) + a / 10) @ layer
-        return a
-
-    return decode
 
 
 def _tensors(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ortho_group
+from torch import Tensor
 
 from ivae.checks import finite_array
 
@@ -67,6 +69,26 @@ class Mixing:
     def condition_numbers(self) -> tuple[float, ...]:
         """Condition number (largest over smallest singular value) of each matrix."""
         return tuple(float(np.linalg.cond(matrix)) for matrix in self.matrices)
+
+
+def in_torch(mixings: Sequence[Mixing], like: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return mixings of equal shapes as one function, from (E, B, n) to (E, B, d) tensors.
+
+    It has the dtype and the device of ``like``, and can be differentiated. A single mixing serves
+    every entry of the first axis.
+    """
+    layers = [
+        torch.as_tensor(np.stack(matrices)).to(like)
+        for matrices in zip(*(mixing.matrices for mixing in mixings), strict=True)
+    ]
+
+    def mix(z: Tensor) -> Tensor:
+        a = z @ layers[0]
+        for layer in layers[1:]:
+            a = (torch.tanh(a) + a / 10) @ layer
+        return a
+
+    return mix
 
 
 def first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ivae.checks import whole_number
 from ivae.data import NonstationaryData
+from ivae.mixing import in_torch
 from ivae.models import LatentVariableModel
 
 Joint = Callable[[Tensor], Tensor]
@@ -95,13 +96,6 @@ def problem_of_dataset(dataset: NonstationaryData, rows: ArrayLike) -> Problem:
     u = dataset.u[chosen]
     family = dataset.family
     lam = torch.as_tensor(dataset.natural_parameters[u])
-    matrices = [torch.as_tensor(matrix, dtype=torch.float64) for matrix in dataset.mixing.matrices]
-
-    def decode(z: Tensor) -> Tensor:
-        a = z @ matrices[0]
-        for matrix in matrices[1:]:
-            a = (torch.tanh(a) + a / 10) @ matrix
-        return a
 
     def log_prior(z: Tensor) -> Tensor:
         return family.log_density(z, lam.unsqueeze(1)).sum(-1)
@@ -110,6 +104,7 @@ def problem_of_dataset(dataset: NonstationaryData, rows: ArrayLike) -> Problem:
     z = torch.as_tensor(dataset.z[chosen], dtype=torch.float64)
     jacobian = torch.as_tensor(np.array(dataset.mixing.jacobian(dataset.z[chosen]), np.float64))
     variance = torch.as_tensor(dataset.variance[u])
+    decode = in_torch([dataset.mixing], x)
     return _problem(decode, log_prior, x, z, jacobian, variance, dataset.noise_variance)
 
 

@@ -139,11 +139,7 @@ def contrast(signals: ArrayLike) -> float:
     ValueError
         For NaN, or a signal that does not vary.
     """
-    array = finite_array("signals", signals, ("N", "p"), np.float64)
-    deviation = array.std(0)
-    if (deviation == 0).any():
-        raise ValueError(f"signals must vary; column {deviation.argmin()} is constant.")
-    standard = (array - array.mean(0)) / deviation
+    standard = _standardised(signals)
     return float(((_log_cosh(standard).mean(0) - _gaussian_log_cosh()) ** 2).sum())
 
 
@@ -163,17 +159,13 @@ def dependence(signals: ArrayLike) -> Array:
     ValueError
         For NaN, or a signal that does not vary.
     """
-    array = finite_array("signals", signals, ("N", "p"), np.float64)
-    deviation = array.std(0)
-    if (deviation == 0).any():
-        raise ValueError(f"signals must vary; column {deviation.argmin()} is constant.")
-    standard = (array - array.mean(0)) / deviation
+    standard = _standardised(signals)
     features = np.stack((standard, np.abs(standard)), 1)
     features = features - features.mean(0)
     # A signal of two values has a size that does not vary, and so tells nothing.
     spread = features.std(0)
     features = features / np.where(spread > 1e-12, spread, np.inf)
-    across = np.einsum("nfi,ngj->fgij", features, features) / len(array)
+    across = np.einsum("nfi,ngj->fgij", features, features) / len(standard)
     found = np.asarray((across**2).sum((0, 1)))
     np.fill_diagonal(found, 0.0)
     return found
@@ -256,6 +248,14 @@ def _fastica(
         warnings.simplefilter("ignore", ConvergenceWarning)
         ica.fit(white)
     return np.asarray(ica.components_), bool(ica.n_iter_ < max_iterations)
+
+
+def _standardised(signals: ArrayLike) -> Array:
+    array = finite_array("signals", signals, ("N", "p"), np.float64)
+    deviation = array.std(0)
+    if (deviation == 0).any():
+        raise ValueError(f"signals must vary; column {deviation.argmin()} is constant.")
+    return np.asarray((array - array.mean(0)) / deviation)
 
 
 def _log_cosh(y: Array) -> Array:

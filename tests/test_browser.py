@@ -36,18 +36,24 @@ def context(browser, request):
     made.close()
 
 
-def test_the_book_was_rendered():
-    assert {"index.html", *WITH_MATHS} <= set(PAGES), "no rendered book: run `make book`"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page(context, name):
+def opened(context, name):
+    """Open a page; return it with what it asks of the network and the errors that it reports."""
     page = context.new_page()
     outside, errors = [], []
     page.on("request", lambda r: r.url.startswith(("file:", "data:")) or outside.append(r.url))
     page.on("console", lambda m: m.type in ("error", "warning") and errors.append(m.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((HTML / name).as_uri())
+    return page, outside, errors
+
+
+def test_the_book_was_rendered():
+    assert {"index.html", *WITH_MATHS} <= set(PAGES), "no rendered book: run `make book`"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(context, name):
+    page, outside, errors = opened(context, name)
     page.wait_for_load_state("networkidle")
     if name in WITH_MATHS:
         page.wait_for_selector("mjx-container", state="attached")
@@ -84,12 +90,7 @@ def test_chapters_have_something_to_move():
 @pytest.mark.parametrize("name", with_steppers())
 def test_steppers_move_by_keyboard_and_pointer(context, name):
     """Each shows one frame at a time and names it, to the eye and to a screen reader."""
-    page = context.new_page()
-    outside, errors = [], []
-    page.on("request", lambda r: r.url.startswith(("file:", "data:")) or outside.append(r.url))
-    page.on("console", lambda m: m.type in ("error", "warning") and errors.append(m.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((HTML / name).as_uri())
+    page, outside, errors = opened(context, name)
     for stepper in page.locator(".stepper").all():
         images = stepper.locator("img").all()
         slider = stepper.get_by_role("slider")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import expit
 
 from ivae import rank
 from ivae.data import generate, stack, whiten
-from ivae.mixing import Mixing
+from ivae.mixing import Mixing, in_torch
 from ivae.recipes import PRESETS, RECIPES
 
 # Samples per segment, segments, n, d, seed, centred; then what the released code draws: condition
@@ -173,6 +174,15 @@ def test_whiten_refuses_a_direction_without_variance():
     x = np.random.default_rng(3).standard_normal((50, 2))
     with pytest.raises(ValueError, match="x must vary in every direction"):
         whiten(np.column_stack((x, x[:, 0] - x[:, 1])))
+
+
+def test_mixings_in_torch_are_the_same_functions():
+    made = [generate("paper", seed, 2, 3, 2, 8) for seed in (1, 2)]
+    z = torch.as_tensor(np.stack([one.z for one in made]))
+    both = in_torch([one.mixing for one in made], z)(z)
+    np.testing.assert_allclose(both, [one.mixing(one.z) for one in made])
+    alone = in_torch([made[0].mixing], z)(z)  # One serves all.
+    np.testing.assert_allclose(alone, [made[0].mixing(one.z) for one in made])
 
 
 def test_mixing_refuses_latents_of_another_size():

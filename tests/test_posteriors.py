@@ -1,11 +1,14 @@
 """Fitted posteriors and importance sampling against the linear-Gaussian case and quadrature."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
 
 from ivae import data, exact, linear, models, posteriors
+from ivae.mixing import Mixing
 from ivae.objectives import elbo
 
 
@@ -15,7 +18,7 @@ def linear_case(mixing_seed, n=3, d=4):
     made = data.generate("linear", mixing_seed, n, d, 6, 20)
     matrix = rng.standard_normal((n, d))
     x = made.z @ matrix + 0.1 * rng.standard_normal(made.x.shape)
-    changed = data.replace(made, x=x, mixing=data.Mixing((matrix,)))
+    changed = replace(made, x=x, mixing=Mixing((matrix,)))
     return changed, linear.LinearModel(matrix, made.variance, 0.01)
 
 
@@ -51,7 +54,7 @@ def test_a_diagonal_gaussian_misses_what_the_formula_says(measured):
 def test_the_likelihood_is_that_of_quadrature_with_a_curved_decoder():
     """Prior N(0, I): variance 1 in a single segment."""
     made = data.generate("orthogonal", 3, 2, 2, 1, 40)
-    made = data.replace(made, variance=np.ones((1, 2)))
+    made = replace(made, variance=np.ones((1, 2)))
     gap = posteriors.measure_gap(posteriors.problem_of_dataset(made, np.arange(40)))
     grid = exact.grid_posterior(lambda z: made.mixing(z), made.x, 0.01, half_width=9, n_points=701)
     np.testing.assert_allclose(gap.log_likelihood, grid.log_evidence, atol=0.15)
