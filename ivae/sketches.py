@@ -77,5 +77,6 @@ def spanned(report: RankReport, most: int, highest: float) -> Figure:
     values = np.zeros(size)
     values[: len(report.singular_values)] = report.singular_values[:size]
     right.bar(range(1, size + 1), np.maximum(values, 0), color=BLUE)
-    right.set(title="singular values", xlabel="number", ylim=(0, highest), xticks=[1, size])
+    told = f"rank {report.rank}, condition {report.condition_number:.3g}"
+    right.set(title=told, xlabel="singular value", ylim=(0, highest), xticks=[1, size])
     return figure
