@@ -98,8 +98,9 @@ class ModelReport:
         )
         told = " ".join(html.escape(sentence) for sentence in self.conclusions())
         return (
-            f"<table class='dataframe'><caption>{html.escape(self.model)}</caption><thead><tr><th>condition</th>"
-            "<th>verdict</th><th style='text-align: left'>by what</th></tr></thead>"
+            f"<table class='dataframe'><caption>{html.escape(self.model)}</caption>"
+            "<thead><tr><th>condition</th><th>verdict</th>"
+            "<th style='text-align: left'>by what</th></tr></thead>"
             f"<tbody>{rows}</tbody></table><p>{told}</p>"
         )
 
