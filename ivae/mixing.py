@@ -3,54 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ortho_group
 from torch import Tensor
+from torch.nn.functional import leaky_relu
 
-from ivae.checks import finite_array
+from ivae.checks import finite_array, one_of
 
 Array = NDArray[np.floating[Any]]
 
 N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
 CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
+LEAK = 0.2  # Slope of the leaky ReLU below 0: ours. The released code's generator has .1 for it.
+
+
+class Nonlinearity(NamedTuple):
+    """A function of one variable and its derivative, for arrays, and the function for tensors."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    in_torch: Callable[[Tensor], Tensor]
+
+
+NONLINEARITIES = {
+    "xtanh": Nonlinearity(
+        lambda a: np.tanh(a) + a / 10,
+        lambda a: 1.1 - np.tanh(a) ** 2,
+        lambda a: torch.tanh(a) + a / 10,
+    ),
+    "leaky-relu": Nonlinearity(
+        lambda a: np.maximum(a, LEAK * a),
+        lambda a: np.where(a > 0, 1, LEAK).astype(a.dtype),
+        lambda a: leaky_relu(a, LEAK),
+    ),
+}
+"""What can stand between the layers of a :class:`Mixing`, by name."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """A network f without biases, xtanh between its layers: x = xtanh(xtanh(z W1) W2) W3.
+    """A network f without biases, s between its layers: x = s(s(z W1) W2) W3.
 
-    xtanh(a) = tanh(a) + a / 10 is smooth and strictly increasing, so f is injective whenever the
+    Every s strictly increases and maps the line onto itself, so f is injective whenever the
     matrices have full row rank. A single matrix makes f linear.
 
     Attributes
     ----------
     matrices
         W1 (n, d), then (d, d) each; they act on rows.
+    activation
+        s: ``"xtanh"``, tanh(a) + a / 10, is smooth; ``"leaky-relu"``, max(a, a / 5), makes f linear
+        by pieces. It has no Jacobian where an s is at its kink, a set of measure 0; there
+        :meth:`jacobian` has the slope below the kink, 1/5.
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation.
     """
 
     matrices: tuple[Array, ...]
+    activation: str = "xtanh"
+
+    def __post_init__(self) -> None:
+        one_of("activation of the mixing", self.activation, NONLINEARITIES)
 
     def __call__(self, z: Array) -> Array:
         """Return f(z), shape (N, d), of latents (N, n)."""
         first, *rest = self.matrices
+        s = NONLINEARITIES[self.activation]
         a = finite_array("z", z, ("N", first.shape[0])) @ first
         for matrix in rest:
-            a = (np.tanh(a) + a / 10) @ matrix
+            a = s.value(a) @ matrix
         return np.asarray(a)
 
     def jacobian(self, z: Array) -> Array:
         """Return the Jacobian at each row of z, (N, n, d): entry (i, j) is df_j / dz_i."""
         first, *rest = self.matrices
+        s = NONLINEARITIES[self.activation]
         a = finite_array("z", z, ("N", first.shape[0])) @ first
         slopes = np.broadcast_to(first, (len(a), *first.shape))
         for matrix in rest:
-            slopes = (slopes * (1.1 - np.tanh(a) ** 2)[:, None, :]) @ matrix
-            a = (np.tanh(a) + a / 10) @ matrix
+            slopes = (slopes * s.slope(a)[:, None, :]) @ matrix
+            a = s.value(a) @ matrix
         return np.asarray(slopes)
 
     def absorb(self, rotation: ArrayLike) -> Mixing:
@@ -63,7 +103,7 @@ class Mixing:
         if not np.allclose(matrix @ matrix.T, np.eye(n), atol=1e-8):
             raise ValueError("rotation must be orthogonal, R R' = I; this matrix is not.")
         # On rows z' = z R', so z W = z' (R W).
-        return Mixing((matrix @ self.matrices[0], *self.matrices[1:]))
+        return replace(self, matrices=(matrix @ self.matrices[0], *self.matrices[1:]))
 
     @property
     def condition_numbers(self) -> tuple[float, ...]:
@@ -76,7 +116,19 @@ def in_torch(mixings: Sequence[Mixing], like: Tensor) -> Callable[[Tensor], Tens
 
     It has the dtype and the device of ``like``, and can be differentiated. A single mixing serves
     every entry of the first axis.
+
+    Raises
+    ------
+    ValueError
+        For no mixing, or mixings of different activations.
     """
+    names = {mixing.activation for mixing in mixings}
+    if len(names) != 1:
+        raise ValueError(
+            "mixings must be at least one and have one activation, to be evaluated together; got "
+            f"{', '.join(sorted(names)) or 'none'}."
+        )
+    s = NONLINEARITIES[names.pop()].in_torch
     layers = [
         torch.as_tensor(np.stack(matrices)).to(like)
         for matrices in zip(*(mixing.matrices for mixing in mixings), strict=True)
@@ -85,7 +137,7 @@ def in_torch(mixings: Sequence[Mixing], like: Tensor) -> Callable[[Tensor], Tens
     def mix(z: Tensor) -> Tensor:
         a = z @ layers[0]
         for layer in layers[1:]:
-            a = (torch.tanh(a) + a / 10) @ layer
+            a = s(a) @ layer
         return a
 
     return mix
