@@ -122,6 +122,7 @@ def generate(
     condition: float | None = None,
     common_factor: bool | None = None,
     nested: bool | None = None,
+    activation: str | None = None,
 ) -> NonstationaryData:
     """Generate one dataset of Section 5.
 
@@ -145,7 +146,7 @@ def generate(
         M and L.
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
-    spread, noise_variance, one_matrix, condition, common_factor, nested
+    spread, noise_variance, one_matrix, condition, common_factor, nested, activation
         To change one thing about a preset, see :class:`ivae.recipes.Recipe`; by default its own.
         Sources, matrices and noise are drawn in this order from one generator: what is drawn
         before the thing changed stays the same.
@@ -181,6 +182,7 @@ def generate(
         condition=condition,
         common_factor=common_factor,
         nested=nested,
+        activation=activation,
     )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
@@ -298,6 +300,6 @@ def _drawn(rng: Any, by_segment: tuple[int, int], recipe: Recipe) -> Array:
 def _three_layers(matrix: Callable[[int], Array], n: int, d: int, recipe: Recipe) -> Mixing:
     first = matrix(n)
     if not recipe.one_matrix:
-        return Mixing((first, matrix(d), matrix(d)))
+        return Mixing((first, matrix(d), matrix(d)), recipe.activation)
     square = first if n == d else matrix(d)
-    return Mixing((first, square, square))
+    return Mixing((first, square, square), recipe.activation)

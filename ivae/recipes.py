@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ivae.checks import one_of, positive_number
+from ivae.mixing import NONLINEARITIES
 
 PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
 Spread = Literal["variance", "deviation"] | float
@@ -44,6 +45,10 @@ class Recipe:
         Whether variances, means, sources, matrices and noise have a generator each. Datasets of one
         seed then have the same matrices whatever their size, and the parameters of the first
         segments are the same whatever their number. Not ``released``.
+    activation
+        What stands between the layers of the mixing, see :class:`ivae.mixing.Mixing`: ``"xtanh"``,
+        as in the released code, or ``"leaky-relu"``. Not ``linear`` and ``bernoulli``, whose
+        mixings have one layer.
     """
 
     spread: Spread = "variance"
@@ -52,6 +57,7 @@ class Recipe:
     condition: float = 1.0
     common_factor: bool = False
     nested: bool = False
+    activation: Literal["xtanh", "leaky-relu"] = "xtanh"
 
     def __post_init__(self) -> None:
         if isinstance(self.spread, str):
@@ -68,6 +74,7 @@ class Recipe:
         for name in ("one_matrix", "common_factor", "nested"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False; got {getattr(self, name)!r}.")
+        one_of("activation of the mixing", self.activation, NONLINEARITIES)
 
     @property
     def power(self) -> float:
@@ -77,6 +84,12 @@ class Recipe:
 
 _ONE_BY_ONE = tuple(preset for preset in PRESETS if preset != "released")
 """Presets whose generator is ours, and can be split."""
+_OF_SOME = {
+    "condition": ("orthogonal", "linear"),
+    "nested": _ONE_BY_ONE,
+    "activation": ("paper", "released", "orthogonal"),
+}
+"""What cannot be changed about every preset, and about which it can."""
 
 RECIPES = dict.fromkeys(PRESETS, Recipe()) | {
     "released": Recipe("deviation", 0.0, True),
@@ -96,7 +109,7 @@ def changed(preset: str, n_latents: int, **changes: Any) -> Recipe:
         number of latents cannot have.
     """
     given = {name: value for name, value in changes.items() if value is not None}
-    for name, presets in (("condition", ("orthogonal", "linear")), ("nested", _ONE_BY_ONE)):
+    for name, presets in _OF_SOME.items():
         if name in given and preset not in presets:
             raise ValueError(
                 f"{name} can be changed for the presets {', '.join(presets)} alone; got {preset!r}."

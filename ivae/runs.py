@@ -26,6 +26,8 @@ class Run:
 
     Attributes
     ----------
+    mixing_activation
+        What :func:`ivae.data.generate` calls ``activation``; here that name is the networks'.
     model
         ``"ivae"`` or ``"vae"``.
     objective
@@ -51,6 +53,7 @@ class Run:
     condition: float | None = None
     common_factor: bool | None = None
     nested: bool | None = None
+    mixing_activation: Literal["xtanh", "leaky-relu"] | None = None
     model: Literal["ivae", "vae"] = "ivae"
     seed: int = 0
     n_components: int = 1
@@ -132,11 +135,11 @@ class Run:
                 "decoder. Leave it out."
             )
         recipe = recipes.RECIPES[self.preset]
-        for name in _CHANGES:
+        for name, of_recipe in _CHANGES.items():
             value = getattr(self, name)
             # A linear mixing has one matrix, and no more; binary data have no Gaussian noise.
-            is_moot = self.preset in recipes.MOOT.get(name, ())
-            if value is not None and (is_moot or value == getattr(recipe, name)):
+            is_moot = self.preset in recipes.MOOT.get(of_recipe, ())
+            if value is not None and (is_moot or value == getattr(recipe, of_recipe)):
                 raise ValueError(
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
                     "itself. Leave it out."
@@ -144,8 +147,11 @@ class Run:
         recipes.changed(self.preset, self.n_latents, **_changes_of(self))
 
 
-_CHANGES = ("spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested")
-"""What may be changed about a preset, see :class:`ivae.recipes.Recipe`."""
+_CHANGES = {
+    {"activation": "mixing_activation"}.get(field.name, field.name): field.name
+    for field in fields(recipes.Recipe)
+}
+"""What may be changed about a preset, and what :class:`ivae.recipes.Recipe` calls it."""
 
 PER_MEMBER = (
     "data_seed",
@@ -225,7 +231,7 @@ def dataset_of(run: Run) -> data.NonstationaryData:
 
 
 def _changes_of(run: Run) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in _CHANGES}
+    return {of_recipe: getattr(run, name) for name, of_recipe in _CHANGES.items()}
 
 
 def _network(run: Run) -> Network:

@@ -304,6 +304,24 @@ def test_one_matrix_says_whether_the_square_ones_are_one(preset, n):
         np.testing.assert_array_equal(one.mixing.matrices[1], second)
 
 
+@pytest.mark.parametrize("preset", ["paper", "released", "orthogonal"])
+@sizes
+def test_the_activation_changes_what_stands_between_the_same_matrices(preset, n):
+    one, leaky = pair(preset, n, activation="leaky-relu")
+    assert (one.mixing.activation, leaky.mixing.activation) == ("xtanh", "leaky-relu")
+    same(one, leaky, "z", "u", "mean", "variance")
+    same_matrices(one, leaky)
+    assert leaky.x.dtype == one.x.dtype
+    first, second, third = leaky.mixing.matrices
+    a = leaky.z @ first
+    a = np.where(a > 0, a, 0.2 * a) @ second
+    clean = np.where(a > 0, a, 0.2 * a) @ third
+    noise = one.x - one.mixing(one.z)
+    np.testing.assert_allclose(leaky.x, clean + noise, atol=1e-5)
+    _, named = pair(preset, n, activation="xtanh")
+    same(one, named, "x")
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_what_a_preset_is_by_itself_can_be_named(preset):
     recipe = RECIPES[preset]
@@ -484,6 +502,9 @@ def test_nested_datasets_share_all_but_the_number_of_segments(preset):
         ("linear", 1, {"condition": 2.0}, "n_latents must be at least 2 for condition"),
         ("linear", 1, {"common_factor": True}, "n_latents must be at least 2 for condition or com"),
         ("linear", 2, {"nested": "yes"}, "nested must be True or False; got 'yes'"),
+        ("linear", 2, {"activation": "leaky-relu"}, "activation can be .* alone; got 'linear'"),
+        ("bernoulli", 2, {"activation": "leaky-relu"}, "activation can be .* alone; got 'bern"),
+        ("paper", 2, {"activation": "relu"}, "activation of the mixing must be one of xtanh, lea"),
     ],
 )
 def test_changes_that_a_preset_cannot_have_are_named(preset, n, change, message):

@@ -1,6 +1,6 @@
 """Grids of runs, and their packing into ensembles."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -112,6 +112,11 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
             lambda: Run(preset="linear", n_latents=1, condition=2.0),
             "n_latents must be at least 2 for condition",
         ),
+        (lambda: Run(mixing_activation="relu"), "activation of the mixing must be one of xtanh"),
+        (
+            lambda: Run(preset="linear", mixing_activation="leaky-relu"),
+            r"activation can be changed for .* alone; got 'linear'",
+        ),
         (lambda: Run(one_matrix="no"), "one_matrix must be True or False; got 'no'"),
         (lambda: Run(initialisation="he"), "initialisation must be one of uniform, xavier; got"),
         (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
@@ -152,12 +157,31 @@ def test_what_is_changed_about_a_preset_reaches_the_data(change):
 OWN = ["spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested"]
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", [*OWN, "mixing_activation"])
 @pytest.mark.parametrize("preset", recipes.PRESETS)
 def test_a_presets_own_is_no_change(preset, name):
-    own = getattr(recipes.RECIPES[preset], name)
+    own = getattr(recipes.RECIPES[preset], name.removeprefix("mixing_"))
     with pytest.raises(ValueError, match=f"{name} = {own!r} has no effect: the preset '{preset}'"):
         Run(preset=preset, **{name: own})
+
+
+def test_every_field_of_a_recipe_is_a_runs_too():
+    names = {field.name for field in fields(recipes.Recipe)}
+    assert {name.removeprefix("mixing_") for name in [*OWN, "mixing_activation"]} == names
+
+
+@pytest.mark.parametrize("preset", ["paper", "released", "orthogonal"])
+def test_the_activations_of_mixing_and_networks_are_set_apart(preset):
+    mixing, networks = (
+        Run(preset=preset, mixing_activation="leaky-relu", **SMALL),
+        Run(preset=preset, activation="leaky-relu", **SMALL),
+    )
+    assert dataset_of(mixing).mixing.activation == "leaky-relu"
+    assert dataset_of(networks).mixing.activation == "xtanh"
+    expected = data.generate(preset, 1, **SMALL, activation="leaky-relu")
+    np.testing.assert_array_equal(dataset_of(mixing).x, expected.x)
+    assert model_of([mixing]).decoder.activation != model_of([networks]).decoder.activation
+    assert [len(ensemble) for ensemble in pack([mixing, networks])] == [1, 1]
 
 
 def test_a_linear_mixing_has_one_matrix_anyway():
@@ -185,6 +209,7 @@ def test_the_initialisation_reaches_every_network():
         {"one_matrix": False},
         {"spread": 0.3},
         {"common_factor": True},
+        {"mixing_activation": "leaky-relu"},
     ],
     ids=str,
 )
