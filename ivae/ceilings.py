@@ -112,14 +112,18 @@ def true_decoder(
     Raises
     ------
     ValueError
-        As :func:`supervised`.
+        As :func:`supervised`, and for sources of several families.
     """
     x, u, _ = _tensors(datasets, seeds)
     first = datasets[0]
+    families = sorted({dataset.family.name for dataset in datasets})
+    if len(families) > 1:
+        raise ValueError(f"datasets must have sources of one family; got {', '.join(families)}.")
     model = models.ivae(
         *(first.n_latents, first.n_observed, first.n_segments),
         seeds=seeds,
         n_components=first.family.k,
+        family=first.family.name,
         network=network,
         likelihood=first.likelihood,
         decoder_variance=decoder_variance,

@@ -30,7 +30,7 @@ from ivae.mixing import (
     stretched,
     unit_columns,
 )
-from ivae.recipes import MEAN_BOUND, PRESETS, SPREAD, Recipe, Spread, changed
+from ivae.recipes import MEAN_BOUND, PRESETS, SPREAD, Recipe, Spread, changed, standardised
 
 Array = NDArray[np.floating[Any]]
 
@@ -123,6 +123,7 @@ def generate(
     common_factor: bool | None = None,
     nested: bool | None = None,
     activation: str | None = None,
+    source_family: str | None = None,
 ) -> NonstationaryData:
     """Generate one dataset of Section 5.
 
@@ -146,7 +147,7 @@ def generate(
         M and L.
     centred
         True: all means are 0 (k = 1). False: means uniform on [-5, 5] (k = 2, Figure 1).
-    spread, noise_variance, one_matrix, condition, common_factor, nested, activation
+    spread, noise_variance, one_matrix, condition, common_factor, nested, activation, source_family
         To change one thing about a preset, see :class:`ivae.recipes.Recipe`; by default its own.
         Sources, matrices and noise are drawn in this order from one generator: what is drawn
         before the thing changed stays the same.
@@ -176,6 +177,7 @@ def generate(
     recipe = changed(
         preset,
         n_latents,
+        centred,
         spread=spread,
         noise_variance=noise_variance,
         one_matrix=one_matrix,
@@ -183,6 +185,7 @@ def generate(
         common_factor=common_factor,
         nested=nested,
         activation=activation,
+        source_family=source_family,
     )
     make = _released if preset == "released" else partial(_as_in_the_text, preset)
     return make(recipe, seed, n_latents, n_observed, n_segments, samples_per_segment, centred)
@@ -243,7 +246,7 @@ def _as_in_the_text(
     if not centred:
         mean = of_means.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
-    z = mean[u] + np.sqrt(variance)[u] * of_sources.standard_normal((u.size, n))
+    z = mean[u] + np.sqrt(variance)[u] * standardised(recipe.family_name, of_sources, (u.size, n))
 
     def matrix(rows: int) -> Array:
         if preset != "paper":
@@ -259,7 +262,8 @@ def _as_in_the_text(
         return NonstationaryData(x, u, z, mean, variance, mixing, 0.0, preset, seed)
     mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
     x = mixing(z) + np.sqrt(recipe.noise_variance) * of_noise.standard_normal((u.size, d))
-    return NonstationaryData(x, u, z, mean, variance, mixing, recipe.noise_variance, preset, seed)
+    noise_variance, family = recipe.noise_variance, recipe.family_name
+    return NonstationaryData(x, u, z, mean, variance, mixing, noise_variance, preset, seed, family)
 
 
 def _released(
@@ -273,7 +277,7 @@ def _released(
     scale = _drawn(rng, by_segment, recipe) ** (recipe.power / 2)
     mean = np.zeros(by_segment) if centred else rng.uniform(-MEAN_BOUND, MEAN_BOUND, by_segment)
     u = np.repeat(np.arange(n_segments), per_segment)
-    z = rng.randn(u.size, n).astype(np.float32)
+    z = standardised(recipe.family_name, rng, (u.size, n)).astype(np.float32)
     z *= scale[u]
     z += mean[u]
 
@@ -288,8 +292,8 @@ def _released(
     if recipe.noise_variance:  # Drawn last, and as float32: without it x is the published data.
         noise = rng.randn(u.size, d).astype(np.float32)
         x = x + np.float32(np.sqrt(recipe.noise_variance)) * noise
-    noise_variance = recipe.noise_variance
-    return NonstationaryData(x, u, z, mean, scale**2, mixing, noise_variance, "released", seed)
+    drawn = (x, u, z, mean, scale**2, mixing)
+    return NonstationaryData(*drawn, recipe.noise_variance, "released", seed, recipe.family_name)
 
 
 def _drawn(rng: Any, by_segment: tuple[int, int], recipe: Recipe) -> Array:

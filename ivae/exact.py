@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
@@ -38,10 +39,14 @@ def log_density_given_segment(dataset: NonstationaryData) -> Array:
     By change of variables: log p(x|u) = log p(z|u) - log |det J_f(z)|.
     """
     z = dataset.z.astype(np.float64)
-    variance = dataset.variance[dataset.u]
-    squares = (z - dataset.expected_sources) ** 2 / variance
-    log_prior = -0.5 * (squares + np.log(2 * math.pi * variance)).sum(1)
-    return np.asarray(log_prior - _log_volume(dataset.mixing, z))
+    if dataset.family.name.startswith("gaussian"):
+        variance = dataset.variance[dataset.u]
+        squares = (z - dataset.expected_sources) ** 2 / variance
+        log_prior = -0.5 * (squares + np.log(2 * math.pi * variance))
+    else:
+        lam = torch.as_tensor(dataset.natural_parameters[dataset.u])
+        log_prior = dataset.family.log_density(torch.as_tensor(z), lam).numpy()
+    return np.asarray(log_prior.sum(1) - _log_volume(dataset.mixing, z))
 
 
 @dataclass(frozen=True)

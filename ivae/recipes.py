@@ -6,14 +6,19 @@ presets are ours, see :mod:`ivae.data`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ivae.checks import one_of, positive_number
 from ivae.mixing import NONLINEARITIES
 
 PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
 Spread = Literal["variance", "deviation"] | float
+SOURCE_FAMILIES = ("gaussian", "laplace")
 POWERS = {"variance": 1.0, "deviation": 2.0}  # Spreads with a name, and the number they stand for.
 NOISE_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 SPREAD = (0.5, 3.0)  # Section 5: the range of the variances (`released`: standard deviations).
@@ -49,6 +54,11 @@ class Recipe:
         What stands between the layers of the mixing, see :class:`ivae.mixing.Mixing`: ``"xtanh"``,
         as in the released code, or ``"leaky-relu"``. Not ``linear`` and ``bernoulli``, whose
         mixings have one layer.
+    source_family
+        Law of the sources given their segment: ``"gaussian"``, or ``"laplace"`` with the same
+        variances, of mean 0. Not ``bernoulli``. The two take different amounts from a generator:
+        what is drawn after the sources, the matrices, is the same for both only if ``nested``.
+        ``released`` draws them as the released code's option for it does.
     """
 
     spread: Spread = "variance"
@@ -58,6 +68,7 @@ class Recipe:
     common_factor: bool = False
     nested: bool = False
     activation: Literal["xtanh", "leaky-relu"] = "xtanh"
+    source_family: Literal["gaussian", "laplace"] = "gaussian"
 
     def __post_init__(self) -> None:
         if isinstance(self.spread, str):
@@ -75,6 +86,12 @@ class Recipe:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False; got {getattr(self, name)!r}.")
         one_of("activation of the mixing", self.activation, NONLINEARITIES)
+        one_of("source_family", self.source_family, SOURCE_FAMILIES)
+
+    @property
+    def family_name(self) -> str | None:
+        """Of the sources, in :mod:`ivae.families`; None for the Gaussian that the means decide."""
+        return None if self.source_family == "gaussian" else self.source_family
 
     @property
     def power(self) -> float:
@@ -88,6 +105,7 @@ _OF_SOME = {
     "condition": ("orthogonal", "linear"),
     "nested": _ONE_BY_ONE,
     "activation": ("paper", "released", "orthogonal"),
+    "source_family": ("paper", "released", "orthogonal", "linear"),
 }
 """What cannot be changed about every preset, and about which it can."""
 
@@ -99,14 +117,14 @@ RECIPES = dict.fromkeys(PRESETS, Recipe()) | {
 MOOT = {"one_matrix": ("linear", "bernoulli"), "noise_variance": ("bernoulli",)}
 
 
-def changed(preset: str, n_latents: int, **changes: Any) -> Recipe:
+def changed(preset: str, n_latents: int, centred: bool, **changes: Any) -> Recipe:
     """Return the recipe of a preset with what is changed about it; None stands for no change.
 
     Raises
     ------
     ValueError
-        For a value that :class:`Recipe` does not know, and for a change that the preset or this
-        number of latents cannot have.
+        For a value that :class:`Recipe` does not know, and for a change that the preset, this
+        number of latents, or sources with means cannot have.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     for name, presets in _OF_SOME.items():
@@ -122,4 +140,19 @@ def changed(preset: str, n_latents: int, **changes: Any) -> Recipe:
         )
     if n_latents == 1 and (recipe.condition != 1 or recipe.common_factor):
         raise ValueError("n_latents must be at least 2 for condition or common_factor; got 1.")
+    if recipe.source_family == "laplace" and not centred:
+        raise ValueError(
+            "centred must be True for source_family = 'laplace', a family whose location is fixed "
+            f"at 0; got {centred!r}."
+        )
     return recipe
+
+
+def standardised(family_name: str | None, rng: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw from a family's law of mean 0 and variance 1: of Laplace's, else of the Gaussian.
+
+    ``rng`` is a generator of numpy's, or its legacy ``RandomState``.
+    """
+    if family_name == "laplace":
+        return np.asarray(rng.laplace(scale=1 / math.sqrt(2), size=shape))
+    return np.asarray(rng.standard_normal(shape))

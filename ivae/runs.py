@@ -54,6 +54,7 @@ class Run:
     common_factor: bool | None = None
     nested: bool | None = None
     mixing_activation: Literal["xtanh", "leaky-relu"] | None = None
+    source_family: Literal["gaussian", "laplace"] | None = None
     model: Literal["ivae", "vae"] = "ivae"
     seed: int = 0
     n_components: int = 1
@@ -144,7 +145,7 @@ class Run:
                     f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
                     "itself. Leave it out."
                 )
-        recipes.changed(self.preset, self.n_latents, **_changes_of(self))
+        recipes.changed(self.preset, self.n_latents, self.centred, **_changes_of(self))
 
 
 _CHANGES = {

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.special import expit
 
-from ivae import rank
+from ivae import exact, rank, theory
 from ivae.data import generate, stack, whiten
 from ivae.mixing import Mixing, in_torch
 from ivae.recipes import PRESETS, RECIPES
@@ -504,9 +505,98 @@ def test_nested_datasets_share_all_but_the_number_of_segments(preset):
         ("linear", 2, {"nested": "yes"}, "nested must be True or False; got 'yes'"),
         ("linear", 2, {"activation": "leaky-relu"}, "activation can be .* alone; got 'linear'"),
         ("bernoulli", 2, {"activation": "leaky-relu"}, "activation can be .* alone; got 'bern"),
+        ("bernoulli", 2, {"source_family": "laplace"}, "source_family can be .*; got 'bernoulli'"),
+        ("paper", 2, {"source_family": "cauchy"}, "source_family must be one of gaussian, laplace"),
         ("paper", 2, {"activation": "relu"}, "activation of the mixing must be one of xtanh, lea"),
     ],
 )
 def test_changes_that_a_preset_cannot_have_are_named(preset, n, change, message):
     with pytest.raises(ValueError, match=message):
         generate(preset, 1, n, 2, 2, 2, **change)
+
+
+heavy = pytest.mark.parametrize("preset", ["paper", "released", "orthogonal", "linear"])
+
+
+@heavy
+def test_laplace_sources_have_the_variances_of_the_gaussian_ones_and_laplaces_law(preset):
+    sizes = (5, 2, 2, 4, 20_000)
+    plain, made = generate(preset, *sizes), generate(preset, *sizes, source_family="laplace")
+    same(plain, made, "u", "mean", "variance")
+    assert (made.z.dtype, made.x.dtype) == (plain.z.dtype, plain.x.dtype)
+    assert not made.mean.any()
+    scaled = made.z / np.sqrt(made.variance)[made.u]
+    for segment in range(4):
+        z = scaled[made.u == segment]
+        # 5 standard errors: E z^4 = 6, so that of the mean of z^2 is sqrt(5 / 20,000).
+        np.testing.assert_allclose((z**2).mean(0), 1, atol=5 * np.sqrt(5 / 20_000))
+        for column in z.T:
+            law = stats.laplace(scale=np.sqrt(0.5))
+            assert stats.kstest(column.astype(np.float64), law.cdf).pvalue > 1e-5
+            assert stats.kstest(column.astype(np.float64), "norm").pvalue < 1e-20
+    # E z^4 = 6 and E z^8 = 2,520, where a Gaussian has 3.
+    assert (scaled**4).mean() == pytest.approx(6, abs=5 * np.sqrt(2484 / scaled.size))
+    assert np.abs(np.corrcoef(scaled.T)[0, 1]) < 5 / np.sqrt(len(scaled))
+    noise = made.x - made.mixing(made.z)
+    assert noise.var() == pytest.approx(made.noise_variance, rel=0.03)
+
+
+@heavy
+def test_the_parameters_of_laplace_sources_give_their_density(preset):
+    made = generate(preset, 3, 2, 2, 4, 50, source_family="laplace")
+    assert (made.family_name, made.family.name, made.family.k) == ("laplace", "laplace", 1)
+    lam = made.natural_parameters
+    scale = np.sqrt(made.variance / 2)
+    np.testing.assert_allclose(lam[..., 0], -1 / scale)
+    expected = stats.laplace(scale=scale[made.u]).logpdf(made.z.astype(np.float64))
+    z = torch.as_tensor(made.z.astype(np.float64))
+    found = made.family.log_density(z, torch.as_tensor(lam[made.u]))
+    np.testing.assert_allclose(found, expected)
+    _, volume = np.linalg.slogdet(made.mixing.jacobian(made.z.astype(np.float64)))
+    given = exact.log_density_given_segment(made)
+    np.testing.assert_allclose(given, expected.sum(1) - volume)
+
+
+def test_the_theory_takes_laplace_sources_for_what_they_are():
+    report = theory.of_dataset(generate("linear", 1, source_family="laplace"), "full")
+    assert report.covered == {"Theorem 1": True, "Theorem 2": True, "Theorem 3": False}
+    assert "|z|" in str(report)
+    assert "laplace prior: the posterior is not Gaussian" in str(report)
+
+
+def test_released_draws_laplace_sources_from_the_legacy_generator():
+    made = generate("released", 6, 2, 2, 3, 40, source_family="laplace")
+    rng = np.random.RandomState(6)
+    scale = rng.uniform(0.5, 3, (3, 2))
+    z = rng.laplace(0, 1 / np.sqrt(2), (120, 2)).astype(np.float32)
+    z *= scale[made.u]
+    np.testing.assert_array_equal(made.z, z, strict=True)
+    np.testing.assert_array_equal(made.x, made.mixing(z), strict=True)
+
+
+@pytest.mark.parametrize("preset", ["paper", "orthogonal", "linear", "bernoulli"])
+def test_unless_changed_sources_are_the_generators_normal_draws_to_the_bit(preset):
+    made = generate(preset, 6, 2, 2, 3, 40)
+    rng = np.random.default_rng(6)
+    variance = rng.uniform(0.5, 3, (3, 2)) ** (2 if preset == "bernoulli" else 1)
+    z = np.sqrt(variance)[made.u] * rng.standard_normal((120, 2))
+    np.testing.assert_array_equal(made.z, z, strict=True)
+    assert made.family_name is None
+
+
+@pytest.mark.parametrize("preset", ["paper", "orthogonal", "linear"])
+def test_nested_the_source_family_changes_the_sources_alone(preset):
+    one, other = (
+        generate(preset, 4, 2, 3, 4, 50, nested=True, source_family=family)
+        for family in ("gaussian", "laplace")
+    )
+    same(one, other, "u", "mean", "variance")
+    same_matrices(one, other)
+    np.testing.assert_allclose(noise_of(one), noise_of(other), atol=1e-10)
+    assert np.abs(np.corrcoef(one.z.T, other.z.T)[:2, 2:]).max() < 0.5
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_laplace_sources_have_no_means(preset):
+    with pytest.raises(ValueError, match=r"(centred must be True|source_family can be .*'bern)"):
+        generate(preset, 1, 2, 2, 2, 2, centred=False, source_family="laplace")

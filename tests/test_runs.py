@@ -112,6 +112,12 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
             lambda: Run(preset="linear", n_latents=1, condition=2.0),
             "n_latents must be at least 2 for condition",
         ),
+        (lambda: Run(source_family="cauchy"), "source_family must be one of gaussian, laplace"),
+        (lambda: Run(source_family="laplace", centred=False), "centred must be True for source_fa"),
+        (
+            lambda: Run(preset="bernoulli", source_family="laplace"),
+            r"source_family can be changed for .* alone; got 'bernoulli'",
+        ),
         (lambda: Run(mixing_activation="relu"), "activation of the mixing must be one of xtanh"),
         (
             lambda: Run(preset="linear", mixing_activation="leaky-relu"),
@@ -143,6 +149,8 @@ def test_bad_runs_are_named(make, message):
         {"preset": "orthogonal", "condition": 4.0},
         {"preset": "linear", "condition": 4.0, "nested": True},
         {"preset": "paper", "nested": True},
+        {"preset": "paper", "source_family": "laplace"},
+        {"preset": "released", "source_family": "laplace"},
     ],
     ids=lambda change: ", ".join(map(str, change.values())),
 )
@@ -155,6 +163,7 @@ def test_what_is_changed_about_a_preset_reaches_the_data(change):
 
 
 OWN = ["spread", "noise_variance", "one_matrix", "condition", "common_factor", "nested"]
+OWN += ["source_family"]
 
 
 @pytest.mark.parametrize("name", [*OWN, "mixing_activation"])
@@ -210,6 +219,7 @@ def test_the_initialisation_reaches_every_network():
         {"spread": 0.3},
         {"common_factor": True},
         {"mixing_activation": "leaky-relu"},
+        {"source_family": "laplace"},
     ],
     ids=str,
 )
