@@ -9,7 +9,7 @@ observations: ``bernoulli``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from ivae.mixing import (
     Mixing,
     first_well_conditioned,
     stretched,
+    three_layers,
     unit_columns,
 )
 from ivae.recipes import MEAN_BOUND, PRESETS, SPREAD, Recipe, Spread, changed, standardised
@@ -37,7 +38,7 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class NonstationaryData:
-    """One dataset with its truth. N = M * L rows; segments are contiguous blocks.
+    """One dataset with its truth. Segments are contiguous blocks, as a rule of L rows each.
 
     Attributes
     ----------
@@ -80,7 +81,19 @@ class NonstationaryData:
 
     @property
     def samples_per_segment(self) -> int:
-        return int(self.x.shape[0]) // self.n_segments
+        """L; a ValueError where segments differ in size, see :attr:`segment_sizes`."""
+        least, most = int(self.segment_sizes.min()), int(self.segment_sizes.max())
+        if least != most:
+            raise ValueError(
+                f"samples_per_segment is one number, and segments here have from {least} to {most} "
+                "samples; segment_sizes has them all."
+            )
+        return most
+
+    @property
+    def segment_sizes(self) -> NDArray[np.int64]:
+        """Samples in each segment, (M,)."""
+        return np.bincount(self.u, minlength=self.n_segments)
 
     @property
     def likelihood(self) -> LikelihoodName:
@@ -260,7 +273,8 @@ def _as_in_the_text(
         mixing = Mixing((unit_columns(rng.standard_normal((n, d))),))
         x = (rng.random((u.size, d)) < expit(mixing(z))).astype(np.float64)
         return NonstationaryData(x, u, z, mean, variance, mixing, 0.0, preset, seed)
-    mixing = Mixing((matrix(n),)) if preset == "linear" else _three_layers(matrix, n, d, recipe)
+    layers = recipe.one_matrix, recipe.activation
+    mixing = Mixing((matrix(n),)) if preset == "linear" else three_layers(matrix, n, d, *layers)
     x = mixing(z) + np.sqrt(recipe.noise_variance) * of_noise.standard_normal((u.size, d))
     noise_variance, family = recipe.noise_variance, recipe.family_name
     return NonstationaryData(x, u, z, mean, variance, mixing, noise_variance, preset, seed, family)
@@ -287,7 +301,7 @@ def _released(
             trials, lambda: (rng.uniform(0, 2, (rows, d)) - 1).astype(np.float32)
         )
 
-    mixing = _three_layers(matrix, n, d, recipe)
+    mixing = three_layers(matrix, n, d, recipe.one_matrix, recipe.activation)
     x = mixing(z)
     if recipe.noise_variance:  # Drawn last, and as float32: without it x is the published data.
         noise = rng.randn(u.size, d).astype(np.float32)
@@ -299,11 +313,3 @@ def _released(
 def _drawn(rng: Any, by_segment: tuple[int, int], recipe: Recipe) -> Array:
     drawn: Array = rng.uniform(*SPREAD, by_segment)
     return np.broadcast_to(drawn[:, :1], by_segment) if recipe.common_factor else drawn
-
-
-def _three_layers(matrix: Callable[[int], Array], n: int, d: int, recipe: Recipe) -> Mixing:
-    first = matrix(n)
-    if not recipe.one_matrix:
-        return Mixing((first, matrix(d), matrix(d)), recipe.activation)
-    square = first if n == d else matrix(d)
-    return Mixing((first, square, square), recipe.activation)

@@ -143,6 +143,20 @@ def in_torch(mixings: Sequence[Mixing], like: Tensor) -> Callable[[Tensor], Tens
     return mix
 
 
+def three_layers(
+    matrix: Callable[[int], Array], n: int, d: int, one_matrix: bool, activation: str
+) -> Mixing:
+    """Return a mixing of three layers; ``matrix`` draws each of a number of rows, in their order.
+
+    With ``one_matrix`` a single square one serves wherever a square one is needed.
+    """
+    first = matrix(n)
+    if not one_matrix:
+        return Mixing((first, matrix(d), matrix(d)), activation)
+    square = first if n == d else matrix(d)
+    return Mixing((first, square, square), activation)
+
+
 def first_well_conditioned(trials: Array, draw: Callable[[], Array]) -> Array:
     """Return the first drawn matrix conditioned as well as the best quarter of the trials."""
     threshold = np.percentile(np.linalg.cond(trials), CONDITION_PERCENTILE)

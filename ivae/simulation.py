@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ivae.checks import finite_array, one_of, positive_number, whole_number
+from ivae.checks import finite_array, positive_number, whole_number
 from ivae.data import NonstationaryData
-from ivae.families import FAMILIES, family_named
+from ivae.families import family_named
 from ivae.mixing import Mixing
+from ivae.recipes import standardised
 
 
 def simulate(
@@ -17,7 +20,7 @@ def simulate(
     variance: ArrayLike,
     mixing: Mixing,
     *,
-    samples_per_segment: int,
+    samples_per_segment: int | Sequence[int] | NDArray[np.integer],
     noise_variance: float,
     seed: int,
     family: str | None = None,
@@ -27,22 +30,24 @@ def simulate(
     Parameters
     ----------
     mean, variance
-        Of the Gaussian sources by segment, (M, n) each.
+        Of the sources by segment, (M, n) each.
     mixing
         f of Eq. (6), from n latents; :func:`ivae.data.generate` makes some.
-    samples_per_segment, noise_variance
-        L, and sigma^2 of the Gaussian noise; 0 for none.
+    samples_per_segment
+        L; or a number for each of the M segments.
+    noise_variance
+        sigma^2 of the Gaussian noise; 0 for none.
     seed
         Of sources and noise, drawn in this order.
     family
-        Name of the sources' Gaussian family, see :mod:`ivae.families`. By default
-        ``"gaussian-scale"`` where every mean is 0, else ``"gaussian"``: that only means move
-        (``"gaussian-location"``) is something to assume, not to be read off a table.
+        Name of the sources' family, see :mod:`ivae.families`. By default ``"gaussian-scale"`` where
+        every mean is 0, else ``"gaussian"``: that only means move (``"gaussian-location"``), or
+        another law (``"laplace"``), is something to assume, not to be read off a table.
 
     Returns
     -------
     NonstationaryData
-        With N = M * L rows and the preset ``"simulated"``.
+        With the preset ``"simulated"``, and N = M * L rows, or as many as the segments have in all.
 
     Raises
     ------
@@ -59,18 +64,30 @@ def simulate(
         raise ValueError(
             f"mean must have a column for each of the mixing's {n} latents; got {means.shape[1]}."
         )
-    whole_number("samples_per_segment", samples_per_segment)
+    sizes = _sizes(samples_per_segment, len(means))
     whole_number("seed", seed, at_least=0)
     if noise_variance != 0 or isinstance(noise_variance, bool):
         positive_number("noise_variance", noise_variance)
     if family is not None:
-        known = one_of("family", family, [name for name in FAMILIES if name.startswith("gaussian")])
         # Refuses tables that are not of the family.
-        family_named(known).natural_parameters(torch.as_tensor(variances), torch.as_tensor(means))
+        family_named(family).natural_parameters(torch.as_tensor(variances), torch.as_tensor(means))
     rng = np.random.default_rng(seed)
-    u = np.repeat(np.arange(len(means)), samples_per_segment)
-    z = means[u] + np.sqrt(variances)[u] * rng.standard_normal((u.size, n))
+    u = np.repeat(np.arange(len(means)), sizes)
+    z = means[u] + np.sqrt(variances)[u] * standardised(family, rng, (u.size, n))
     x = mixing(z) + np.sqrt(noise_variance) * rng.standard_normal((u.size, d))
     return NonstationaryData(
         x, u, z, means, variances, mixing, float(noise_variance), "simulated", seed, family
     )
+
+
+def _sizes(given: int | Sequence[int] | NDArray[np.integer], n_segments: int) -> NDArray[np.int64]:
+    """Return the number of samples of each segment, (M,)."""
+    if not isinstance(given, (Sequence, np.ndarray)):
+        return np.full(n_segments, whole_number("samples_per_segment", given))
+    sizes = [whole_number("samples_per_segment", size) for size in given]
+    if len(sizes) != n_segments:
+        raise ValueError(
+            "samples_per_segment must be one number, or one for each of the "
+            f"{n_segments} segments; got {len(sizes)}."
+        )
+    return np.array(sizes)

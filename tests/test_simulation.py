@@ -10,7 +10,10 @@ from scipy.stats import ortho_group
 from ivae.data import generate
 from ivae.exact import log_density_given_segment
 from ivae.mixing import Mixing
+from ivae.models import ivae
+from ivae.schedules import Schedule
 from ivae.simulation import simulate
+from ivae.training import train
 
 
 def a_simulation(**changes):
@@ -41,6 +44,48 @@ def test_a_simulation_has_the_moments_and_segments_it_was_given():
     np.testing.assert_array_equal(quiet.z, made.z)
     np.testing.assert_array_equal(a_simulation().x, made.x)
     assert np.abs(a_simulation(seed=7).z - made.z).max() > 1
+
+
+def test_segments_may_differ_in_size_and_keep_their_moments():
+    sizes = [3000, 9000, 1, 6000]
+    made = a_simulation(samples_per_segment=sizes)
+    np.testing.assert_array_equal(made.u, np.repeat(np.arange(4), sizes))
+    np.testing.assert_array_equal(made.segment_sizes, sizes)
+    assert made.x.shape == made.z.shape == (18_001, 3)
+    assert made.n_segments == 4
+    for segment in (0, 1, 3):
+        z = made.z[made.u == segment]
+        np.testing.assert_allclose(z.mean(0), made.mean[segment], atol=0.15)
+        np.testing.assert_allclose(z.var(0), made.variance[segment], rtol=0.15)
+    with pytest.raises(ValueError, match="segments here have from 1 to 9000 samples; segment_si"):
+        _ = made.samples_per_segment
+    uniform, equal = a_simulation(), a_simulation(samples_per_segment=np.full(4, 5000))
+    np.testing.assert_array_equal(equal.x, uniform.x)
+    assert equal.samples_per_segment == 5000
+
+
+def test_uneven_segments_can_be_learned_from():
+    sizes = {"mean": np.zeros((4, 3)), "samples_per_segment": (40, 7, 13, 20)}
+    made = a_simulation(**sizes)
+    history = train(
+        ivae(3, 3, 4, seeds=[0]),
+        made.x,
+        made.u,
+        made.z,
+        schedule=Schedule(epochs=1),
+        progress=False,
+    )
+    assert np.isfinite(history.mcc).all()
+
+
+def test_simulated_laplace_sources_have_their_family_and_kurtosis():
+    made = a_simulation(mean=np.zeros((4, 3)), family="laplace")
+    assert made.family.name == "laplace"
+    np.testing.assert_allclose(made.natural_parameters[..., 0], -np.sqrt(2 / made.variance))
+    scaled = made.z / np.sqrt(made.variance)[made.u]
+    # 5 standard errors: E z^4 = 6, E z^8 = 2,520.
+    assert (scaled**2).mean() == pytest.approx(1, abs=5 * np.sqrt(5 / scaled.size))
+    assert (scaled**4).mean() == pytest.approx(6, abs=5 * np.sqrt(2484 / scaled.size))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +135,14 @@ def test_turned_means_leave_the_law_of_x_as_it_was_in_every_segment():
         ({"variance": np.zeros((4, 3))}, "variance must be positive everywhere; the least is 0"),
         ({"mixing": Mixing((np.eye(2),))}, "a column for each of the mixing's 2 latents; got 3"),
         ({"samples_per_segment": 0}, "samples_per_segment must be a whole number >= 1"),
+        ({"samples_per_segment": 2.0}, "samples_per_segment must be a whole number >= 1; got 2.0"),
+        ({"samples_per_segment": [1, 2, 3]}, "or one for each of the 4 segments; got 3"),
+        ({"samples_per_segment": [1, 2, 0, 3]}, "must be a whole number >= 1; got 0"),
+        ({"samples_per_segment": np.ones(4)}, "must be a whole number >= 1; got "),
         ({"noise_variance": -1.0}, "noise_variance must be a finite number above 0"),
         ({"seed": -1}, "seed must be a whole number >= 0"),
-        ({"family": "laplace"}, "family must be one of gaussian-scale, gaussian, gaussian-loc"),
+        ({"family": "cauchy"}, "family must be one of gaussian-scale, gaussian, .*, laplace"),
+        ({"family": "laplace"}, "mean must be 0 .* for the laplace family"),
         ({"family": "gaussian-location"}, "variance must be 1 for the gaussian-location family"),
         ({"family": "gaussian-scale"}, "mean must be 0"),
     ],
