@@ -21,7 +21,7 @@ from torch import Tensor
 from ivae.aggregate import Estimator, log_aggregate
 from ivae.checks import one_of, whole_number
 from ivae.families import ExponentialFamily
-from ivae.models import LatentVariableModel
+from ivae.generative import GenerativeModel
 from ivae.passes import ForwardPass, Posterior
 from ivae.schedules import Weight, check_weight
 
@@ -205,7 +205,7 @@ def released_objective() -> Decomposition:
     return Decomposition(100.0, 1.0, 0.0, 10.0)
 
 
-def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
+def elbo(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
     """Return the ELBO of Eq. (8), its KL term in closed form.
 
     Parameters
@@ -225,7 +225,7 @@ def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elb
     return _elbo(model(x, u, noise))
 
 
-def sampled_elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+def sampled_elbo(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
     """Return log p(x, z|u) - log q(z|x, u) at one draw z: the integrand of Eq. (8), (E, B).
 
     Its mean is the ELBO. Where q is the exact posterior, every draw gives log p(x|u) exactly.
@@ -274,7 +274,7 @@ def where(members: Tensor) -> Tensor:
     return members.nonzero().squeeze(1)
 
 
-def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
+def _check_batch(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
     model.check_shape("x", x, -1, model.n_observed)
     model.check_shape("u", u, x.shape[1])
     model.check_shape("noise", noise, x.shape[1], model.n_latents)

@@ -23,9 +23,9 @@ from ivae.data import NonstationaryData
 from ivae.exact import mean_field_gap
 from ivae.families import ExponentialFamily
 from ivae.findings import Finding, all_hold
+from ivae.generative import GenerativeModel
 from ivae.injectivity import finding_of_mixing, numerical_jacobian
 from ivae.mixing import Mixing
-from ivae.models import LatentVariableModel
 from ivae.noise import Noise
 from ivae.rank import finding_three
 from ivae.sufficient import Statistics, finding_minimum, finding_two
@@ -186,7 +186,7 @@ def of_dataset(dataset: NonstationaryData, posterior: Posterior | None = None) -
     )
 
 
-def of_model(model: LatentVariableModel, member: int, x: ArrayLike, u: ArrayLike) -> ModelReport:
+def of_model(model: GenerativeModel, member: int, x: ArrayLike, u: ArrayLike) -> ModelReport:
     """Check what one member of a trained iVAE has learned from x (N, d) and u (N,).
 
     The decoder is looked at where the posterior means of the data are.

@@ -40,6 +40,7 @@ ORDER = [
     "simulation",
     "nets",
     "passes",
+    "generative",
     "models",
     "schedules",
     "aggregate",
