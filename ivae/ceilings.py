@@ -6,7 +6,7 @@ and prior, only the encoder is left to find; what it then scores is what is left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +16,13 @@ from torch import Tensor
 
 from ivae import data, models, streams
 from ivae.batches import Minibatches
-from ivae.memory import keep_freed_memory
+from ivae.descent import minimise
 from ivae.metrics import mcc
 from ivae.mixing import in_torch
 from ivae.nets import MLP, Network
 from ivae.objectives import Objective
 from ivae.passes import ForwardPass, Posterior
-from ivae.progress import ProgressLine
-from ivae.schedules import LearningRates, Schedule, Weights
+from ivae.schedules import Schedule, Weights
 
 Array = NDArray[np.floating[Any]]
 ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
@@ -76,7 +75,7 @@ def supervised(
 
     # The targets travel with x, so that minibatches pick the same rows of both.
     batches = _batches(torch.cat((x, scaled), -1), u, seeds, n)
-    _minimise(error, net, batches, epochs, "supervised")
+    minimise(error, net, batches, epochs, "supervised")
     with torch.no_grad():
         estimates = torch.cat(
             [net(a, b) for a, b in zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)],
@@ -149,7 +148,7 @@ def true_decoder(
 
     noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)
     batches = _batches(x, u, seeds, *noise_shape, first.n_latents)
-    _minimise(loss, model.encoder, batches, epochs, "encoder alone")
+    minimise(loss, model.encoder, batches, epochs, "encoder alone")
     posterior = Posterior(*model.infer(x, u))
     draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
@@ -173,30 +172,6 @@ def _tensors(
 
 def _batches(x: Tensor, u: Tensor, seeds: Sequence[int], *noise_shape: int) -> Minibatches:
     return Minibatches(x, u, seeds, Schedule().batch_size, 0.0, noise_shape)
-
-
-def _minimise(
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
-    net: torch.nn.Module,
-    batches: Minibatches,
-    epochs: int,
-    label: str,
-) -> None:
-    keep_freed_memory()
-    n_steps = epochs * batches.steps_per_epoch
-    progress, no_falls = np.arange(n_steps) / n_steps, np.zeros(1, np.int64)
-    rates = LearningRates(Schedule(), 1).at(progress, no_falls)[:, 0]
-    adam = torch.optim.Adam(net.parameters(), fused=True)
-    line = ProgressLine(label)
-    rate = iter(rates.tolist())
-    for epoch in range(epochs):
-        for batch in batches.steps(epoch, 0, batches.steps_per_epoch):
-            adam.param_groups[0]["lr"] = next(rate)
-            adam.zero_grad()
-            loss(*batch).backward()
-            adam.step()
-        line.report(f"{epoch + 1} of {epochs} epochs")
-    line.close()
 
 
 def _scores(datasets: Sequence[data.NonstationaryData], estimates: Tensor) -> Array:
