@@ -75,7 +75,7 @@ def supervised(
 
     # The targets travel with x, so that minibatches pick the same rows of both.
     batches = _batches(torch.cat((x, scaled), -1), u, seeds, n)
-    minimise(error, net, batches, epochs, "supervised")
+    minimise(error, net.parameters(), batches, epochs * batches.steps_per_epoch, "supervised")
     with torch.no_grad():
         estimates = torch.cat(
             [net(a, b) for a, b in zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)],
@@ -148,7 +148,8 @@ def true_decoder(
 
     noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)
     batches = _batches(x, u, seeds, *noise_shape, first.n_latents)
-    minimise(loss, model.encoder, batches, epochs, "encoder alone")
+    n_steps = epochs * batches.steps_per_epoch
+    minimise(loss, model.encoder.parameters(), batches, n_steps, "encoder alone")
     posterior = Posterior(*model.infer(x, u))
     draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.

@@ -220,7 +220,8 @@ def learn(
     def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         return net.cross_entropy(x, u).mean(1).sum()
 
-    minimise(loss, net, batches, settings.epochs, label, settings.learning_rate)
+    n_steps = settings.epochs * batches.steps_per_epoch
+    minimise(loss, net.parameters(), batches, n_steps, label, settings.learning_rate)
     with torch.no_grad():
         held = batches.held_out()
         assert held is not None  # The settings hold some out.

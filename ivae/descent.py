@@ -2,62 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ivae.batches import Minibatches
-from ivae.checks import whole_number
+from ivae.checks import positive_number, whole_number
 from ivae.memory import keep_freed_memory
 from ivae.progress import ProgressLine
-from ivae.schedules import LearningRates, Schedule
+
+N_CHECKS = 20  # Times that a training looks at what was held out.
 
 
 def minimise(
     loss: Callable[[Tensor, Tensor, Tensor], Tensor],
-    net: torch.nn.Module,
+    parameters: Iterable[Tensor],
     batches: Minibatches,
-    epochs: int,
+    n_steps: int,
     label: str,
     learning_rate: float = 0.01,
+    *,
+    warm_up: int = 0,
+    held_out: Callable[[], Tensor] | None = None,
+    progress: bool = True,
 ) -> None:
-    """Train ``net`` in place with Adam, at a rate that falls along half a cosine to 0.
+    """Train parameters in place with Adam, at a rate that falls along half a cosine to 0.
 
     Parameters
     ----------
     loss
         Of a minibatch's x (E, B, d), u (E, B) and noise (E, B, ...): the sum over the members, so
         that each is trained as it would be alone.
-    net
-        What holds the parameters.
-    batches, epochs
-        The data, and passes over them.
-    label
-        Name on the progress line.
+    parameters
+        What is trained, the member axis first.
+    batches, n_steps
+        The data, and the number of minibatches.
+    label, progress
+        Name on the progress line, and whether to show one.
     learning_rate
         Adam's, at the start.
+    warm_up
+        Steps over which the rate first rises to its start.
+    held_out
+        Returns each member's loss on held-out rows, (E,). Where given, it is asked 20 times, and
+        every member ends with the parameters that were best by it.
 
     Raises
     ------
     ValueError
-        When epochs or the rate are not positive.
+        When n_steps or the rate are not positive.
     """
-    whole_number("epochs", epochs)
+    whole_number("n_steps", n_steps)
+    positive_number("learning_rate", learning_rate)
+    whole_number("warm_up", warm_up, at_least=0)
     keep_freed_memory()
-    n_steps = epochs * batches.steps_per_epoch
-    progress, no_falls = np.arange(n_steps) / n_steps, np.zeros(1, np.int64)
-    schedule = Schedule(learning_rate=learning_rate)
-    rates = LearningRates(schedule, 1).at(progress, no_falls)[:, 0]
-    adam = torch.optim.Adam(net.parameters(), fused=True)
-    line = ProgressLine(label)
-    rate = iter(rates.tolist())
-    for epoch in range(epochs):
-        for batch in batches.steps(epoch, 0, batches.steps_per_epoch):
-            adam.param_groups[0]["lr"] = next(rate)
-            adam.zero_grad()
-            loss(*batch).backward()
-            adam.step()
-        line.report(f"{epoch + 1} of {epochs} epochs")
+    trained = list(parameters)
+    adam = torch.optim.Adam(trained, fused=True)
+    best = None if held_out is None else _Best(trained, held_out)
+    line = ProgressLine(label, shown=progress)
+    per_epoch, every = batches.steps_per_epoch, max(1, n_steps // N_CHECKS)
+    for step in range(n_steps):
+        epoch, place = divmod(step, per_epoch)
+        if place == 0:
+            steps = batches.steps(epoch, 0, per_epoch)
+        rate = learning_rate * 0.5 * (1 + math.cos(math.pi * step / n_steps))
+        adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
+        adam.zero_grad()
+        loss(*next(steps)).backward()
+        adam.step()
+        if (step + 1) % every == 0 or step + 1 == n_steps:
+            line.report(f"{100 * (step + 1) / n_steps:.0f} %")
+            if best is not None:
+                best.look()
+    if best is not None:
+        best.restore()
     line.close()
+
+
+class _Best:
+    """Each member's parameters at its lowest held-out loss so far."""
+
+    def __init__(self, parameters: list[Tensor], held_out: Callable[[], Tensor]) -> None:
+        self.parameters, self.held_out = parameters, held_out
+        self.kept = [parameter.detach().clone() for parameter in parameters]
+        self.lowest: Tensor | None = None
+
+    @torch.no_grad()
+    def look(self) -> None:
+        now = self.held_out()
+        if self.lowest is None:
+            self.lowest = torch.full_like(now, math.inf)
+        better = now < self.lowest  # Never where it is NaN.
+        self.lowest = torch.where(better, now, self.lowest)
+        for kept, parameter in zip(self.kept, self.parameters, strict=True):
+            kept[better] = parameter[better]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for kept, parameter in zip(self.kept, self.parameters, strict=True):
+            parameter.copy_(kept)

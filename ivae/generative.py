@@ -103,6 +103,13 @@ class GenerativeModel(nn.Module):
     def prior_table(self) -> Tensor:
         """Return lambda(u) for every segment, (E, M, n, k); M = 1 for an unconditional prior."""
 
+    def prior_from(self, raw: Tensor) -> Tensor:
+        """Return lambda (E, M, n, k) of numbers (E, k, M, n): log variances, then means."""
+        if not self.family.has_variance:
+            return self.family.natural_parameters(torch.ones_like(raw[:, 0]), raw[:, 0])
+        mean = raw[:, 1] if self.family.has_mean else None
+        return self.family.natural_parameters(raw[:, 0].exp(), mean)
+
     def prior(self, u: Tensor) -> Tensor:
         """Return lambda(u), shape (E, B, n, k), for segment labels u (E, B)."""
         return self.prior_of(self.prior_table(), u)

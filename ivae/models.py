@@ -89,13 +89,6 @@ class LatentVariableModel(GenerativeModel):
             return self.family.natural_parameters(self.reference.new_ones(shape))
         return self.prior_from(self.prior_net())
 
-    def prior_from(self, raw: Tensor) -> Tensor:
-        """Return lambda (E, M, n, k) given the prior network's output, log variances first."""
-        if not self.family.has_variance:
-            return self.family.natural_parameters(torch.ones_like(raw[:, 0]), raw[:, 0])
-        mean = raw[:, 1] if self.family.has_mean else None
-        return self.family.natural_parameters(raw[:, 0].exp(), mean)
-
 
 def ivae(
     n_latents: int,

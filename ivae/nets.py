@@ -25,8 +25,8 @@ from ivae.checks import one_of, whole_number
 
 Activation = Literal["xtanh", "leaky-relu"]
 ACTIVATIONS = ("xtanh", "leaky-relu")
-Initialisation = Literal["uniform", "xavier"]
-INITIALISATIONS = ("uniform", "xavier")
+Initialisation = Literal["uniform", "xavier", "lecun"]
+INITIALISATIONS = ("uniform", "xavier", "lecun")
 SLOPE = 0.1  # Of both leaky activations, as in the released code.
 
 
@@ -67,7 +67,9 @@ class Linear(nn.Module):
     """``x @ weight + bias`` for each stack entry: weight (E, ..., in, out), bias (E, ..., 1, out).
 
     Weights and biases start uniform within 1 / sqrt(fan_in), torch's default for a linear layer;
-    with ``"xavier"`` weights do within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+    with ``"xavier"`` weights do within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), with
+    ``"lecun"`` within sqrt(3 / fan_in), which gives them a variance of 1 / fan_in (LeCun et al.
+    1998).
     """
 
     def __init__(
@@ -167,7 +169,7 @@ class MLP(nn.Module):
     activation
         ``"xtanh"``, tanh(a) + a / 10, or ``"leaky-relu"`` with slope .1.
     initialisation
-        ``"uniform"`` or ``"xavier"``, see :class:`Linear`.
+        ``"uniform"``, ``"xavier"`` or ``"lecun"``, see :class:`Linear`.
     n_segments
         Number of segments when the network also sees u as a one-hot vector, else 0.
     """
@@ -311,6 +313,8 @@ def _through_activation(activation: Activation, grad: Tensor, kept: Tensor) -> T
 def _bound(initialisation: Initialisation, fan_in: int, fan_out: int) -> float:
     if initialisation == "xavier":
         return math.sqrt(6 / (fan_in + fan_out))
+    if initialisation == "lecun":
+        return math.sqrt(3 / fan_in)
     return float(fan_in**-0.5)
 
 
