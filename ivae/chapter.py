@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 
 from ivae import interactive, style
 from ivae.checks import one_of, whole_number
-from ivae.results import Record, provenance, save
+from ivae.results import Record, plain, provenance, save, write_atomically
 from ivae.runs import Run
 
 MODES = ("fast", "full")
@@ -149,8 +150,16 @@ class Chapter:
         """
         seconds = time.monotonic() - self._started
         record = Record(self.name, self._settings, self._values, provenance(seconds))
-        folder = Path(os.environ.get("IVAE_RECORDS", "_build/records"))
-        save(record, folder / f"{self.name}.json")
+        save(record, self._records / f"{self.name}.json")
+
+    def extract(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write some values for readers of their own to ``<name>.json``, beside the record."""
+        content = plain({**values, "provenance": provenance()}, name)
+        write_atomically(self._records / f"{name}.json", json.dumps(content, indent=1) + "\n")
+
+    @property
+    def _records(self) -> Path:
+        return Path(os.environ.get("IVAE_RECORDS", "_build/records"))
 
     def _once(self, name: str, value: Any) -> None:
         if name in self._values:

@@ -21,6 +21,7 @@ CONTENDER_COLOURS = {
     "VAE, Laplace": COLOURS[3],
     "β-VAE": COLOURS[2],
     "β-TC-VAE": COLOURS[4],
+    "the recipe": COLOURS[5],
 }
 LEAST_GAP = 0.052  # Between two labels, as a share of the axis: a line of 9 point text.
 
@@ -92,6 +93,33 @@ def by_dimension(
     return figure
 
 
+def by_dataset(
+    scores: Mapping[str, Mapping[int, float]],
+    floor: Array,
+    *,
+    label: str = "MCC of posterior means",
+) -> Figure:
+    """Draw MCC against data seeds, a line for each method, named at its end.
+
+    ``scores`` maps methods to {data seed: MCC}; the first is drawn thicker. ``floor`` holds MCCs of
+    random rotations.
+    """
+    figure, (axis,) = panels(1, 3.8)
+    _floor(axis, floor)
+    ends: dict[str, tuple[float, Any]] = {}
+    seeds = list(next(iter(scores.values())))
+    for place, (name, by_seed) in enumerate(scores.items()):
+        first, colour = place == 0, COLOURS[place]
+        values = [by_seed[seed] for seed in seeds]
+        mark = "osD^vPX"[place]
+        axis.plot(range(len(seeds)), values, mark, ls="-", lw=2.2 if first else 0.9, color=colour)
+        ends[name] = values[-1], colour
+    axis.set_xticks(range(len(seeds)), [str(seed) for seed in seeds])
+    axis.set(xlabel="data seed", ylabel=label, ylim=(None, 1.01))
+    label_ends(axis, ends)
+    return figure
+
+
 def by_setting(
     rows: Mapping[str, Mapping[str, ArrayLike]],
     floor: ArrayLike | None = None,
@@ -101,7 +129,8 @@ def by_setting(
 ) -> Figure:
     """Draw one row of dots for each setting, without diverged runs; bars mark medians of several.
 
-    ``rows`` maps settings to {group: MCCs}: the first group's dots are filled, the others' open.
+    ``rows`` maps settings to {group: MCCs}, up to four groups: the first one's dots are filled, the
+    others' open.
     ``floor`` holds MCCs of random rotations; ``lines`` maps names to levels to mark.
     """
     figure, (axis,) = panels(1, 0.27 * len(rows) + 1.1)
@@ -125,10 +154,11 @@ def by_setting(
         for place, (group, values) in enumerate(by_group.items()):
             array = np.asarray(values)
             array = array[np.isfinite(array)]  # Without the runs that diverged.
-            colour, fill = (BLUE, BLUE) if place == 0 else (ORANGE, "none")
+            colour = COLOURS[place]
+            fill, mark = (colour, "o") if place == 0 else ("none", "oos^"[place])
             height = row + 0.22 * (place - (len(by_group) - 1) / 2)
             heights = np.full(len(array), height)
-            (dots,) = axis.plot(array, heights, "o", ms=4, mec=colour, mfc=fill, alpha=0.8)
+            (dots,) = axis.plot(array, heights, mark, ms=4, mec=colour, mfc=fill, alpha=0.8)
             if array.size > 1:
                 ends = [height - 0.17, height + 0.17]
                 axis.plot(2 * [np.median(array)], ends, color=colour, lw=2.5)

@@ -64,6 +64,7 @@ ORDER = [
     "recovered",
     "stages",
     "recovery",
+    "trials",
     "estimator",
     "ceilings",
     "runs",
