@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import bands
+import front
 import nbformat
 import verdicts
 import yaml
@@ -61,6 +62,7 @@ def main() -> int:
         _keep_records(chosen)
         bands.write()
         verdicts.write()
+        front.write()
     overlay(chapters)
     return render()
 
@@ -253,6 +255,9 @@ def _keep_records(chapters: list[Path]) -> None:
     FULL_RECORDS.mkdir(parents=True, exist_ok=True)
     for chapter in chapters:
         shutil.copy(_record(chapter), FULL_RECORDS)
+    beyond = RECORDS / front.BEYOND.name  # What chapter 14 extracts for other readers.
+    if any(chapter.stem == "14_beyond" for chapter in chapters):
+        shutil.copy(beyond, FULL_RECORDS)
 
 
 def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:

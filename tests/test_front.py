@@ -1,0 +1,49 @@
+"""The front pages say what the full figures of chapter 14 say."""
+
+import json
+
+import front
+import pytest
+
+FIGURES = {"confirm_mcc": [0.91, 0.95, 0.99], "confirm_seeds": [101, 102, 103]}
+
+
+def test_the_sentence_has_mean_lowest_and_seeds():
+    text = front.sentence(FIGURES, "chapter 14")
+    for part in ("chapter 14", "0.950", "0.910", "3 datasets", "101 to 103"):
+        assert part in text
+
+
+def test_the_sentence_replaces_what_is_between_the_marks_alone():
+    page = f"before\n{front.MARKS[0]}\nold\n{front.MARKS[1]}\nafter\n"
+    new = front.with_sentence(page, "new")
+    assert "old" not in new
+    assert front.with_sentence(new, "old") == page
+    with pytest.raises(ValueError, match="must have the lines"):
+        front.with_sentence("no marks", "new")
+
+
+def test_pages_are_written_from_the_file(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(f"{front.MARKS[0]}\n{front.MARKS[1]}\n", encoding="utf-8")
+    monkeypatch.setattr(front, "PAGES", {page: "there"})
+    monkeypatch.setattr(front, "BEYOND", tmp_path / "beyond.json")
+    front.write()
+    assert "there" not in page.read_text(encoding="utf-8")
+    front.BEYOND.write_text(json.dumps(FIGURES), encoding="utf-8")
+    front.write()
+    assert front.sentence(FIGURES, "there") in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", front.PAGES)
+def test_the_front_pages_agree_with_the_full_figures(page):
+    figures = json.loads(front.BEYOND.read_text(encoding="utf-8"))
+    assert front.sentence(figures, front.PAGES[page]) in page.read_text(encoding="utf-8")
+
+
+def test_the_full_figures_are_those_of_the_chapters_record():
+    figures = json.loads(front.BEYOND.read_text(encoding="utf-8"))
+    record = json.loads((front.BEYOND.parent / "14_beyond.json").read_text(encoding="utf-8"))
+    for part in ("develop", "confirm"):
+        assert figures[f"{part}_mcc"] == record["values"][f"{part}_mcc"]
+        assert len(figures[f"{part}_mcc"]) == len(figures[f"{part}_seeds"])
