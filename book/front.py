@@ -31,8 +31,8 @@ def sentence(beyond: Mapping[str, Any], link: str) -> str:
     seeds: Sequence[int] = beyond["confirm_seeds"]
     mean, low = sum(fresh) / len(fresh), min(fresh)
     return (
-        f"**And yet the sources can be found.** The recipe of {link}, which sees x and u alone, has "
-        f"a mean MCC of {mean:.3f} (lowest {low:.3f}) on the {len(fresh)} datasets with seeds "
+        f"**And yet the sources can be found.** The recipe of {link}, which sees x and u alone, "
+        f"has a mean MCC of {mean:.3f} (lowest {low:.3f}) on the {len(fresh)} datasets with seeds "
         f"{seeds[0]} to {seeds[-1]}, looked at once, after it was fixed on others."
     )
 
