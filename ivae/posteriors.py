@@ -4,6 +4,9 @@ Theorem 3 presumes that q contains the true posterior. What is lost where it doe
 Eq. (25), log p(x|u) - ELBO = KL(q || p(z|x, u)). To see what the *family* of q costs, q is fitted
 here to every observation by itself, so that no encoder network stands between; log p(x|u) comes
 from importance sampling.
+
+The smaller the decoder variance, the narrower the posterior, and the nearer to the Gaussian of
+:func:`at_mode`, whose precision is J J' / sigma^2 plus that of the prior.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ivae.checks import whole_number
+from ivae.checks import positive_number, whole_number
 from ivae.data import NonstationaryData
 from ivae.mixing import in_torch
 from ivae.models import LatentVariableModel
@@ -38,11 +41,15 @@ class Problem(NamedTuple):
     mean, covariance
         A Gaussian approximation of each posterior to start from, (B, n) and (B, n, n): at given
         latents, with the decoder linearised there.
+    precision
+        diag(1 / v) + J J' / sigma^2 at latents (B, n), as (B, n, n): the inverse covariance of the
+        posterior with the decoder linearised there, v being the prior's variances.
     """
 
     log_joint: Joint
     mean: Tensor
     covariance: Tensor
+    precision: Joint
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,32 @@ class Gap(NamedTuple):
     effective: NDArray[np.float64]
 
 
-def problem_of_dataset(dataset: NonstationaryData, rows: ArrayLike) -> Problem:
-    """Return the true model of a dataset at some of its observations, started at the true z.
+def problem_of_dataset(
+    dataset: NonstationaryData, rows: ArrayLike, decoder_variance: float | None = None
+) -> Problem:
+    """Return the true f and prior of a dataset at some of its observations, started at the true z.
+
+    Parameters
+    ----------
+    dataset, rows
+        The data, and which of its observations.
+    decoder_variance
+        sigma^2 of Eq. (6) that the model assumes; by default that of the noise in the data. Another
+        one makes it a model that has the true f and prior and is wrong about the noise.
 
     Raises
     ------
     ValueError
-        For a dataset without noise, whose posteriors are points.
+        For a dataset without noise, whose posteriors are points, where no variance is given, or one
+        that is not positive.
     """
-    if not dataset.noise_variance:
-        raise ValueError("dataset must have noise: without, p(z|x, u) is a point.")
+    noise = dataset.noise_variance if decoder_variance is None else decoder_variance
+    if decoder_variance is None and not noise:
+        raise ValueError(
+            "dataset must have noise: without, p(z|x, u) is a point. Give the decoder_variance "
+            "that a model assumes."
+        )
+    positive_number("decoder_variance", noise)
     chosen = np.asarray(rows)
     u = dataset.u[chosen]
     family = dataset.family
@@ -102,10 +125,13 @@ def problem_of_dataset(dataset: NonstationaryData, rows: ArrayLike) -> Problem:
 
     x = torch.as_tensor(dataset.x[chosen], dtype=torch.float64)
     z = torch.as_tensor(dataset.z[chosen], dtype=torch.float64)
-    jacobian = torch.as_tensor(np.array(dataset.mixing.jacobian(dataset.z[chosen]), np.float64))
     variance = torch.as_tensor(dataset.variance[u])
     decode = in_torch([dataset.mixing], x)
-    return _problem(decode, log_prior, x, z, jacobian, variance, dataset.noise_variance)
+
+    def jacobian(z: Tensor) -> Tensor:
+        return torch.as_tensor(np.array(dataset.mixing.jacobian(z.numpy()), np.float64))
+
+    return _problem(decode, log_prior, x, z, jacobian, variance, noise)
 
 
 def problem_of_model(
@@ -124,10 +150,48 @@ def problem_of_model(
     def log_prior(z: Tensor) -> Tensor:
         return part.family.log_density(z, lam.unsqueeze(1)).sum(-1)
 
-    jacobian = part.decoder_jacobian(posterior.mean)[0]
+    def jacobian(z: Tensor) -> Tensor:
+        return part.decoder_jacobian(z.unsqueeze(0))[0].detach()
+
     _, variance = part.family.moments(lam)
     noise = float(part.decoder_variance[0])
     return _problem(decode, log_prior, rows[0], posterior.mean[0], jacobian, variance, noise)
+
+
+def at_mode(problem: Problem, *, n_steps: int = 100) -> Problem:
+    """Return the problem started at a mode of each posterior: the Laplace approximation.
+
+    Levenberg and Marquardt's steps from the problem's own start, each kept only where it raises
+    log p(x, z|u), so that no observation ends lower than it began.
+
+    Parameters
+    ----------
+    problem
+        From :func:`problem_of_dataset` or :func:`problem_of_model`.
+    n_steps
+        Tries for each observation.
+    """
+    whole_number("n_steps", n_steps)
+    z, damping = problem.mean.detach(), torch.full_like(problem.mean[:, :1], 1e-3)
+
+    def look(at: Tensor) -> tuple[Tensor, Tensor]:
+        point = at.clone().requires_grad_()
+        value = problem.log_joint(point.unsqueeze(1))
+        (slope,) = torch.autograd.grad(value.sum(), point)
+        return value.detach(), slope
+
+    value, slope = look(z)
+    for _ in range(n_steps):
+        precision = problem.precision(z)
+        diagonal = precision.diagonal(dim1=1, dim2=2)
+        damped = precision + torch.diag_embed(damping * diagonal)
+        trial = z + torch.linalg.solve(damped, slope)
+        new_value, new_slope = look(trial)
+        better = new_value > value
+        z, slope = torch.where(better, trial, z), torch.where(better, new_slope, slope)
+        value = torch.where(better, new_value, value)
+        damping = torch.where(better, damping / 3, damping * 4).clamp(1e-12, 1e12)
+    return problem._replace(mean=z, covariance=torch.linalg.inv(problem.precision(z)))
 
 
 def measure_gap(problem: Problem, *, n_steps: int = 300, n_draws: int = 2000, seed: int = 0) -> Gap:
@@ -148,13 +212,17 @@ def measure_gap(problem: Problem, *, n_steps: int = 300, n_draws: int = 2000, se
     whole_number("n_draws", n_draws, at_least=2)
     generator = torch.Generator().manual_seed(whole_number("seed", seed, at_least=0))
     diagonal, full = (fit(problem, is_full, n_steps, generator) for is_full in (False, True))
-    noise = _normal(problem, n_draws, generator)
-    bounds = [
-        (problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1)
-        for q in (diagonal, full)
-    ]
+    bounds = [bound(problem, q, n_draws, generator) for q in (diagonal, full)]
     log_likelihood, effective = _importance(problem, full, n_draws, generator)
     return Gap(*(part.numpy() for part in (log_likelihood, *bounds, effective)))
+
+
+@torch.no_grad()
+def bound(problem: Problem, q: Posteriors, n_draws: int, generator: torch.Generator) -> Tensor:
+    """Return the ELBO of Eq. (8) with these posteriors, (B,), by K draws in antithetic pairs."""
+    half = _normal(problem, -(-n_draws // 2), generator)
+    noise = torch.cat((half, -half), 1)
+    return (problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1)
 
 
 def fit(problem: Problem, is_full: bool, n_steps: int, generator: torch.Generator) -> Posteriors:
@@ -219,7 +287,7 @@ def _problem(
     log_prior: Callable[[Tensor], Tensor],
     x: Tensor,
     z: Tensor,
-    jacobian: Tensor,
+    jacobian: Joint,
     variance: Tensor,
     noise_variance: float,
 ) -> Problem:
@@ -230,8 +298,11 @@ def _problem(
         constant = x.shape[1] * math.log(2 * math.pi * noise_variance)
         return log_prior(latents) - 0.5 * (squares / noise_variance + constant)
 
-    precision = torch.diag_embed(1 / variance) + jacobian @ jacobian.mT / noise_variance
-    return Problem(log_joint, z, torch.linalg.inv(precision))
+    def precision(latents: Tensor) -> Tensor:
+        slopes = jacobian(latents)
+        return torch.diag_embed(1 / variance) + slopes @ slopes.mT / noise_variance
+
+    return Problem(log_joint, z, torch.linalg.inv(precision(z)), precision)
 
 
 def _normal(problem: Problem, n_draws: int, generator: torch.Generator) -> Tensor:

@@ -95,3 +95,68 @@ def test_log_density_is_scipys():
 def test_data_without_noise_are_refused():
     with pytest.raises(ValueError, match="dataset must have noise"):
         posteriors.problem_of_dataset(data.generate("released", 1, 2, 2, 2, 5), [0])
+
+
+def test_an_assumed_variance_is_that_of_a_linear_model_wrong_about_the_noise():
+    made, model = linear_case(1)
+    clean = replace(made, x=made.z @ model.matrix, noise_variance=0.0)
+    rows = np.arange(0, len(made.x), 5)
+    for s2 in (0.5, 1e-5):
+        gap = posteriors.measure_gap(posteriors.problem_of_dataset(clean, rows, s2), n_draws=4000)
+        exactly = linear.LinearModel(model.matrix, made.variance, s2)
+        wanted = exactly.log_likelihood(clean.x[rows], made.u[rows])
+        np.testing.assert_allclose(gap.log_likelihood, wanted, atol=0.06)
+        np.testing.assert_allclose(gap.full, wanted, atol=0.05)
+
+
+@pytest.mark.parametrize("far", [0.0, 30.0])
+def test_the_mode_of_a_linear_model_is_its_posterior_from_any_start(far):
+    made, model = linear_case(2)
+    rows = np.arange(0, len(made.x), 5)
+    problem = posteriors.problem_of_dataset(made, rows)
+    started = posteriors.at_mode(problem._replace(mean=problem.mean + far))
+    mean, covariance = model.posterior(made.x[rows], made.u[rows])
+    np.testing.assert_allclose(started.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(started.covariance, covariance[made.u[rows]], atol=1e-8)
+
+
+def slope_at(problem, z):
+    at = z.clone().requires_grad_()
+    return torch.autograd.grad(problem.log_joint(at.unsqueeze(1)).sum(), at)[0]
+
+
+def test_a_search_for_the_mode_ends_where_the_slope_is_level():
+    made = data.generate("released", 2, 3, 3, 5, 30)
+    problem = posteriors.problem_of_dataset(made, np.arange(150), 1e-2)
+    started = posteriors.at_mode(problem)
+    # In units of the posterior's own width.
+    slope = slope_at(problem, started.mean).unsqueeze(-1)
+    assert (torch.linalg.cholesky(started.covariance).mT @ slope).abs().max() < 0.02
+
+
+def test_a_search_for_the_mode_never_ends_lower():
+    """Also for a model that cannot reach its observations, where Gauss and Newton's steps err."""
+    made = data.generate("released", 2, 3, 3, 5, 30)
+    model = models.ivae(3, 3, 5, seeds=[0], decoder_variance=1e-3)
+    problem = posteriors.problem_of_model(model, 0, made.x, made.u)
+    values = [
+        problem.log_joint(one.mean.unsqueeze(1)).detach()
+        for one in (problem, posteriors.at_mode(problem, n_steps=3), posteriors.at_mode(problem))
+    ]
+    assert (values[1] >= values[0]).all()
+    assert (values[2] >= values[1]).all()
+    assert (values[2] - values[0]).mean() > 1
+
+
+def test_a_bound_by_pairs_is_exact_for_the_exact_posterior():
+    made, model = linear_case(3)
+    rows = np.arange(0, len(made.x), 10)
+    problem = posteriors.at_mode(posteriors.problem_of_dataset(made, rows))
+    q = posteriors.Posteriors(problem.mean, torch.linalg.cholesky(problem.covariance))
+    found = posteriors.bound(problem, q, 4, torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(found, model.log_likelihood(made.x[rows], made.u[rows]), rtol=1e-8)
+
+
+def test_a_variance_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="decoder_variance must be"):
+        posteriors.problem_of_dataset(data.generate("paper", 1, 2, 2, 2, 5), [0], -1.0)
