@@ -45,9 +45,28 @@ def supervised(
 ) -> Array:
     """Return the MCC, (E,), of networks trained with the true sources as targets.
 
-    Each maps (x, one-hot u) to z, as the mean of an iVAE's posterior does, and minimises the
-    squared error in units of each source's variance. No estimate by a network of this shape,
-    trained this long, can be expected to score more.
+    No estimate by a network of this shape, trained this long, can be expected to score more.
+    Arguments and errors are those of :func:`supervised_network`.
+    """
+    net = supervised_network(datasets, seeds, network=network, epochs=epochs)
+    x, u, _ = _tensors(datasets, seeds)
+    with torch.no_grad():
+        pieces = zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)
+        estimates = torch.cat([net(a, b) for a, b in pieces], 1)
+    return _scores(datasets, estimates)
+
+
+def supervised_network(
+    datasets: Sequence[data.NonstationaryData],
+    seeds: Sequence[int],
+    *,
+    network: Network | None = None,
+    epochs: int = 20,
+) -> MLP:
+    """Return networks from (x, one-hot u) to z, trained with the true sources as targets.
+
+    Their shape is that of the mean of an iVAE's posterior. They minimise the squared error in units
+    of each source's deviation over its dataset, and their estimates are in these units.
 
     Parameters
     ----------
@@ -76,12 +95,7 @@ def supervised(
     # The targets travel with x, so that minibatches pick the same rows of both.
     batches = _batches(torch.cat((x, scaled), -1), u, seeds, n)
     minimise(error, net.parameters(), batches, epochs * batches.steps_per_epoch, "supervised")
-    with torch.no_grad():
-        estimates = torch.cat(
-            [net(a, b) for a, b in zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)],
-            1,
-        )
-    return _scores(datasets, estimates)
+    return net
 
 
 def true_decoder(
