@@ -1,0 +1,108 @@
+"""The truth as weights: a model whose decoder and prior are those that made the data.
+
+The mixing of Section 5 is a network of the decoder's kind, xtanh between linear maps, and a table
+of variances is a network of one-hot u. So the truth is a point of the space that training searches,
+and can be held against the point where training ends, by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ivae.data import NonstationaryData
+from ivae.models import LatentVariableModel
+from ivae.nets import MLP, LinearOfSegment
+
+
+@torch.no_grad()
+def write_truth(model: LatentVariableModel, datasets: Sequence[NonstationaryData]) -> None:
+    """Set decoder and prior of every member to those of its dataset, in place, exactly.
+
+    The first hidden units of each layer become those of the mixing. The others keep their weights,
+    but nothing downstream listens to them: the function is the true one, and a training that goes
+    on from here can still use them. The encoder is left as it is.
+
+    Parameters
+    ----------
+    model
+        Ensemble of E iVAEs with xtanh.
+    datasets
+        One for each member, of the model's sizes.
+
+    Raises
+    ------
+    ValueError
+        When there is not one dataset for each member, sizes or families differ, or the networks
+        cannot hold the truth: another activation, another number of layers than the mixing has
+        matrices, or fewer hidden units than the mixing or the table of the prior needs.
+    """
+    _check(model, datasets)
+    for member, dataset in enumerate(datasets):
+        _write_mixing(model.decoder, member, [torch.as_tensor(m) for m in dataset.mixing.matrices])
+        raw = [torch.as_tensor(dataset.variance).log()]
+        if model.family.has_mean:
+            raw.append(torch.as_tensor(dataset.mean))
+        for head, table in enumerate(raw):
+            _write_table(model.prior_net, member, head, table)
+
+
+def _write_mixing(decoder: MLP, member: int, matrices: Sequence[Tensor]) -> None:
+    layers = [decoder.first, *decoder.rest]
+    for number, (layer, matrix) in enumerate(zip(layers, matrices, strict=True)):
+        rows, columns = matrix.shape
+        weight, bias = layer.weight[member], layer.bias[member]
+        if number:
+            weight[:, :columns] = 0
+        weight[:rows, :columns] = matrix.to(weight)
+        bias[:, :columns] = 0
+
+
+def _write_table(net: MLP | None, member: int, head: int, table: Tensor) -> None:
+    """Let the first M hidden units of each layer say which segment it is; the last reads a row."""
+    assert net is not None
+    m, n = table.shape
+    units = torch.eye(m)
+    first = net.first
+    assert isinstance(first, LinearOfSegment)
+    first.rows[member, head, :, :m] = units.to(first.rows)
+    first.bias[member, head, :, :m] = 0
+    level = torch.ones((), dtype=torch.float64)
+    for number, layer in enumerate(net.rest, start=1):
+        level = torch.tanh(level) + level / 10
+        weight, bias = layer.weight[member, head], layer.bias[member, head]
+        last = number == len(net.rest)
+        width = n if last else m
+        weight[:, :width] = 0
+        weight[:m, :width] = (table / level if last else units).to(weight)
+        bias[:, :width] = 0
+
+
+def _check(model: LatentVariableModel, datasets: Sequence[NonstationaryData]) -> None:
+    if len(datasets) != model.n_members:
+        raise ValueError(
+            f"datasets must have one entry for each of {model.n_members} members; "
+            f"got {len(datasets)}."
+        )
+    network, m = model.network, model.n_segments
+    sizes = model.n_latents, model.n_observed, m
+    for dataset in datasets:
+        own = dataset.n_latents, dataset.n_observed, dataset.n_segments
+        if own != sizes or dataset.family.name != model.family.name:
+            raise ValueError(
+                f"datasets must have (n, d, M) = {sizes} and the prior {model.family.name!r}, as "
+                f"the model has; got {own} and {dataset.family.name!r}."
+            )
+        n_layers = len(dataset.mixing.matrices)
+        if network.decoder_shape["n_layers"] != n_layers or network.activation != "xtanh":
+            raise ValueError(
+                f"model must have a decoder of {n_layers} layers with xtanh, as the mixing is; got "
+                f"{network.decoder_shape['n_layers']} layers with {network.activation}."
+            )
+    if network.hidden < max(m, model.n_observed) or network.n_layers < 2:
+        raise ValueError(
+            f"model must have at least {max(m, model.n_observed)} hidden units, one for each "
+            f"segment and output, and 2 layers; got {network.hidden} and {network.n_layers}."
+        )
