@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -168,6 +169,41 @@ def advantage(trained: Account, truth: Account) -> dict[str, Array]:
         )
     after, before = trained.means, truth.means
     return {name: after[name] - before[name] for name in STEPS}
+
+
+def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.DataFrame:
+    """Return the mean steps, costs and scores of several settings, one row for each.
+
+    Parameters
+    ----------
+    account
+        Of E = S D solutions, the D datasets of the first setting first.
+    settings
+        Names of the S settings.
+    scores
+        MCC of each solution, (E,).
+
+    Raises
+    ------
+    ValueError
+        When E is no multiple of S, or there is not one score for each solution.
+    """
+    n_solutions = len(account.network)
+    values = finite_array("scores", scores, (n_solutions,), np.float64)
+    if not settings or n_solutions % len(settings):
+        raise ValueError(
+            f"settings must divide the {n_solutions} solutions evenly; got {len(settings)}."
+        )
+    columns = {
+        "log p(x|u)": account.means["log_likelihood"],
+        "Gaussian": -account.costs["gaussian"],
+        "diagonal": -account.costs["diagonal"],
+        "network": -account.costs["network"],
+        "ELBO": account.means["network"],
+        "MCC": values,
+    }
+    means = {name: v.reshape(len(settings), -1).mean(1) for name, v in columns.items()}
+    return pd.DataFrame(means, index=pd.Index(settings, name="setting"))
 
 
 def verdict(lead: ArrayLike) -> Verdict:

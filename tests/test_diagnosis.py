@@ -138,3 +138,14 @@ def test_bad_input_is_named(case, call, message):
     made, model, *_ = case
     with pytest.raises(ValueError, match=message):
         call(made, model)
+
+
+def test_a_table_has_the_means_of_each_setting():
+    rows = [np.repeat([[4.0], [2.0], [0.0], [6.0]], 3, 1) - step for step in range(4)]
+    found = diagnosis.table(Account(*rows, rows[0]), ["a", "b"], [0.2, 0.4, 0.6, 1.0])
+    assert found.loc["a"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.3])
+    assert found.loc["b"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.8])
+    steps = ["Gaussian", "diagonal", "network"]
+    np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(1), found["ELBO"])
+    with pytest.raises(ValueError, match="settings must divide the 4 solutions evenly; got 3"):
+        diagnosis.table(Account(*rows, rows[0]), ["a", "b", "c"], [0.2] * 4)
