@@ -146,6 +146,6 @@ def test_a_table_has_the_means_of_each_setting():
     assert found.loc["a"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.3])
     assert found.loc["b"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.8])
     steps = ["Gaussian", "diagonal", "network"]
-    np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(1), found["ELBO"])
+    np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(axis=1), found["ELBO"])
     with pytest.raises(ValueError, match="settings must divide the 4 solutions evenly; got 3"):
         diagnosis.table(Account(*rows, rows[0]), ["a", "b", "c"], [0.2] * 4)
