@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,11 +13,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ivae.checks import finite_array
-from ivae.style import BLUE, COLOURS, GREEN, GREY, ORANGE, panels
+from ivae.style import BLUE, COLOURS, GREEN, GREY, ORANGE
 
 Array = NDArray[np.floating[Any]]
 MARKERS = "osD^v*"
 LINES = (BLUE, ORANGE, GREEN, COLOURS[3], COLOURS[4], "black")
+NARROW = 5.2  # Inches.
 NATS = 1.0  # From here on axes of nats are logarithmic; within, linear.
 
 
@@ -34,7 +36,7 @@ def leads(by_step: Mapping[str, Mapping[float, ArrayLike]]) -> Figure:
         When there is no step, or a lead is NaN.
     """
     _some("by_step", by_step)
-    figure, (axis,) = panels(1, 4.2)
+    figure, (axis,) = _stacked(1, 4.0)
     axis.axhline(0, color="black", lw=1)
     for place, (name, by_variance) in enumerate(by_step.items()):
         _through_means(axis, name, by_variance, place)
@@ -52,7 +54,8 @@ def leads(by_step: Mapping[str, Mapping[float, ArrayLike]]) -> Figure:
 
 
 def costs(by_place: Mapping[str, Mapping[str, Mapping[float, ArrayLike]]]) -> Figure:
-    """Draw what each step from log-likelihood to bound costs, one panel for each solution.
+    """Draw what each step from log-likelihood to bound costs, one panel for each solution,
+    one below the other.
 
     Parameters
     ----------
@@ -65,16 +68,18 @@ def costs(by_place: Mapping[str, Mapping[str, Mapping[float, ArrayLike]]]) -> Fi
         When there is no panel or no cost, or a cost is NaN.
     """
     _some("by_place", by_place)
-    figure, axes = panels(len(by_place), 3.6, sharey=True)
+    figure, axes = _stacked(len(by_place), 2.6, sharex=True, sharey=True)
     for axis, (title, by_name) in zip(axes, by_place.items(), strict=True):
         _some(title, by_name)
-        for place, (name, by_variance) in enumerate(by_name.items()):
+        # From 1: a step keeps its colour from figure to figure, and log-likelihood costs nothing.
+        for place, (name, by_variance) in enumerate(by_name.items(), start=1):
             _through_means(axis, name, by_variance, place)
-        axis.set(title=title, xscale="log", xlabel=r"decoder variance $\sigma^2$")
+        axis.set(title=title, xscale="log", ylabel="cost, nats a sample")
         axis.set_yscale("symlog", linthresh=NATS)
         axis.axhline(0, color="black", lw=0.6)
-    axes[0].set_ylabel("cost, nats a sample")
-    _legend(figure, axes)
+    axes[-1].set_xlabel(r"decoder variance $\sigma^2$ of the model")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -88,8 +93,8 @@ def drifts(
     ----------
     curves
         {objective: (epochs (T,), objective (T, D) in nats, MCC (T, D))}; the first entry of each is
-        the start. The left panel shows the gain since the start, as a mean over datasets, on an
-        axis that is linear up to one nat; the right one every dataset, thin, and the mean.
+        the start. The upper panel shows the gain since the start, as a mean over datasets, on an
+        axis that is linear up to one nat; the lower one every dataset, thin, and the mean.
     floor
         MCCs of random rotations, of which 5 % to 95 % are drawn as a band.
 
@@ -99,26 +104,25 @@ def drifts(
         When there is no curve, for NaN, or for shapes that do not fit.
     """
     _some("curves", curves)
-    figure, (left, right) = panels(2, 3.8)
+    figure, (upper, lower) = _stacked(2, 2.9, sharex=True)
     if floor is not None:
         low, middle, high = np.quantile(np.asarray(floor), (0.05, 0.5, 0.95))
-        right.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
-        right.axhline(middle, color=GREY, lw=1.2, ls="--")
+        lower.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
+        lower.axhline(middle, color=GREY, lw=1.2, ls="--")
     for place, (name, (epochs, objective, mcc)) in enumerate(curves.items()):
         values = finite_array(f"objective of {name}", objective, ("T", "D"), np.float64)
         scores = finite_array(f"MCC of {name}", mcc, values.shape, np.float64)
         when = finite_array(f"epochs of {name}", epochs, (len(values),), np.float64)
         colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
         few: dict[str, Any] = {"markevery": max(1, len(when) // 6), "ms": 4.5, "marker": marker}
-        left.plot(when, (values - values[0]).mean(1), color=colour, lw=2, label=name, **few)
-        right.plot(when, scores, color=colour, lw=0.5, alpha=0.35)
-        right.plot(when, scores.mean(1), color=colour, lw=2, **few)
-    left.set_yscale("symlog", linthresh=NATS)
-    left.axhline(0, color="black", lw=0.6)
-    left.set(xlabel="epoch", ylabel="objective since the start, nats")
-    right.set(xlabel="epoch", ylabel="MCC of posterior means", ylim=(None, 1.0))
-    for axis in (left, right):
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        upper.plot(when, (values - values[0]).mean(1), color=colour, lw=2, label=name, **few)
+        lower.plot(when, scores, color=colour, lw=0.5, alpha=0.35)
+        lower.plot(when, scores.mean(1), color=colour, lw=2, **few)
+    upper.set_yscale("symlog", linthresh=NATS)
+    upper.axhline(0, color="black", lw=0.6)
+    upper.set(ylabel="objective since\nthe start, nats")
+    lower.set(xlabel="epoch", ylabel="MCC of posterior means", ylim=(None, 1.0))
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -136,9 +140,10 @@ def _through_means(
     axis.plot(where, means, color=colour, lw=2, marker=marker, ms=5.5, label=name)
 
 
-def _legend(figure: Figure, axes: list[Axes]) -> None:
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+def _stacked(n: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
+    """Return n axes one below the other: on a phone their text stays twice as large."""
+    figure, axes = plt.subplots(n, 1, figsize=(NARROW, n * height), squeeze=False, **options)
+    return figure, list(axes[:, 0])
 
 
 def _some(name: str, given: Mapping[Any, Any]) -> None:

@@ -62,13 +62,13 @@ def test_drifts_show_the_gain_since_the_start_beside_the_score():
     epochs = np.array([0.0, 0.5, 1.0])
     objective = np.array([[-100.0, -50.0], [-40.0, -45.0], [-10.0, -20.0]])
     mcc = np.array([[0.9, 0.95], [0.8, 0.9], [0.6, 0.7]])
-    left, right = drifts({"a": (epochs, objective, mcc)}, floor=[0.6, 0.7, 0.8]).axes
-    (gain,) = [line for line in left.lines if line.get_label() == "a"]
+    upper, lower = drifts({"a": (epochs, objective, mcc)}, floor=[0.6, 0.7, 0.8]).axes
+    (gain,) = [line for line in upper.lines if line.get_label() == "a"]
     np.testing.assert_allclose(gain.get_ydata(), [0, (60 + 5) / 2, (90 + 30) / 2])
-    drawn = [line.get_ydata() for line in right.lines if len(line.get_ydata()) == 3]
+    drawn = [line.get_ydata() for line in lower.lines if len(line.get_ydata()) == 3]
     for wanted in (mcc[:, 0], mcc[:, 1], mcc.mean(1)):
         assert any(np.allclose(one, wanted) for one in drawn)
-    assert any(np.allclose(line.get_ydata(), 0.7) for line in right.lines)
+    assert any(np.allclose(line.get_ydata(), 0.7) for line in lower.lines)
 
 
 @pytest.mark.parametrize(
