@@ -171,6 +171,32 @@ def advantage(trained: Account, truth: Account) -> dict[str, Array]:
     return {name: after[name] - before[name] for name in STEPS}
 
 
+def left_out(settings: Sequence[str], *accounts: Account) -> dict[str, str]:
+    """Return the settings whose log-likelihoods are not to be used, each with the reason.
+
+    Parameters
+    ----------
+    settings
+        Names of S settings.
+    accounts
+        Of S D solutions each, the D datasets of the first setting first.
+
+    Raises
+    ------
+    ValueError
+        When an account's solutions do not divide evenly.
+    """
+    reasons: dict[str, str] = {}
+    for account in accounts:
+        _divides(settings, account)
+        fewest = account.fewest_effective().reshape(len(settings), -1).min(1)
+        for name, draws in zip(settings, fewest, strict=True):
+            if draws < FEWEST:
+                told = f"a tenth of its log-likelihoods rest on fewer than {draws:.1f} draws"
+                reasons.setdefault(name, told)
+    return reasons
+
+
 def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.DataFrame:
     """Return the mean steps, costs and scores of several settings, one row for each.
 
@@ -188,12 +214,8 @@ def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.Da
     ValueError
         When E is no multiple of S, or there is not one score for each solution.
     """
-    n_solutions = len(account.network)
-    values = finite_array("scores", scores, (n_solutions,), np.float64)
-    if not settings or n_solutions % len(settings):
-        raise ValueError(
-            f"settings must divide the {n_solutions} solutions evenly; got {len(settings)}."
-        )
+    _divides(settings, account)
+    values = finite_array("scores", scores, (len(account.network),), np.float64)
     columns = {
         "log p(x|u)": account.means["log_likelihood"],
         "Gaussian": -account.costs["gaussian"],
@@ -232,6 +254,14 @@ def verdict(lead: ArrayLike) -> Verdict:
     ahead = np.cumprod((steps > 0)[::-1])[::-1].astype(bool)
     names: tuple[Verdict, ...] = ("likelihood", "gaussian", "diagonal", "network")
     return names[int(ahead.argmax())]
+
+
+def _divides(settings: Sequence[str], account: Account) -> None:
+    n_solutions = len(account.network)
+    if not settings or n_solutions % len(settings):
+        raise ValueError(
+            f"settings must divide the {n_solutions} solutions evenly; got {len(settings)}."
+        )
 
 
 def _network_bound(

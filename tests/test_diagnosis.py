@@ -149,3 +149,16 @@ def test_a_table_has_the_means_of_each_setting():
     np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(axis=1), found["ELBO"])
     with pytest.raises(ValueError, match="settings must divide the 4 solutions evenly; got 3"):
         diagnosis.table(Account(*rows, rows[0]), ["a", "b", "c"], [0.2] * 4)
+
+
+def test_settings_that_rest_on_few_draws_are_left_out_with_a_reason():
+    good, bad = account_of(1, 1, 1, 1), account_of(1, 1, 1, 1, effective=3.0)
+    mixed = Account(*(np.concatenate(pair) for pair in zip(
+        *((one.log_likelihood, one.full, one.diagonal, one.network, one.effective)
+          for one in (good, bad)), strict=True)))  # fmt: skip
+    assert diagnosis.left_out(["a", "b"], good, good) == {}
+    found = diagnosis.left_out(["a", "b"], mixed)
+    assert list(found) == ["b"]
+    assert "fewer than 3.0 draws" in found["b"]
+    with pytest.raises(ValueError, match="settings must divide the 2 solutions evenly; got 3"):
+        diagnosis.left_out(["a", "b", "c"], good)
