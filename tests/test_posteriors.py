@@ -148,13 +148,19 @@ def test_a_search_for_the_mode_never_ends_lower():
     assert (values[2] - values[0]).mean() > 1
 
 
-def test_a_bound_by_pairs_is_exact_for_the_exact_posterior():
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_a_bound_by_pairs_is_exact_where_the_error_is_linear(shift):
+    """So it is for a Gaussian that differs from the posterior by its mean alone."""
     made, model = linear_case(3)
     rows = np.arange(0, len(made.x), 10)
     problem = posteriors.at_mode(posteriors.problem_of_dataset(made, rows))
-    q = posteriors.Posteriors(problem.mean, torch.linalg.cholesky(problem.covariance))
-    found = posteriors.bound(problem, q, 4, torch.Generator().manual_seed(0))
-    np.testing.assert_allclose(found, model.log_likelihood(made.x[rows], made.u[rows]), rtol=1e-8)
+    mean = problem.mean + shift
+    q = posteriors.Posteriors(mean, torch.linalg.cholesky(problem.covariance))
+    found = posteriors.bound(problem, q, 2, torch.Generator().manual_seed(0))
+    exactly = model.elbo(made.x[rows], made.u[rows], mean, problem.covariance)
+    np.testing.assert_allclose(found, exactly, rtol=1e-8)
+    likelihood = model.log_likelihood(made.x[rows], made.u[rows])
+    assert np.allclose(found, likelihood) == (shift == 0)
 
 
 def test_a_variance_that_is_none_is_refused():
