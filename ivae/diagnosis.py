@@ -41,6 +41,7 @@ from ivae.progress import ProgressLine
 Array = NDArray[np.floating[Any]]
 STEPS = ("log_likelihood", "full", "diagonal", "network")
 FEWEST = 20.0  # Effective draws below which a log-likelihood by importance sampling is not used.
+RESOLUTION = 0.05  # Nats; smaller leads are within what fits and draws leave uncertain.
 Verdict = Literal["likelihood", "gaussian", "diagonal", "network", "search"]
 
 
@@ -235,7 +236,7 @@ def verdict(lead: ArrayLike) -> Verdict:
     ----------
     lead
         By how much it leads on the four steps of :data:`STEPS`, (4,): from :func:`advantage`, a
-        mean over datasets, say.
+        mean over datasets, say. A lead of at most :data:`RESOLUTION` counts as none.
 
     Returns
     -------
@@ -248,10 +249,10 @@ def verdict(lead: ArrayLike) -> Verdict:
         better solution was known and training has not found it: condition (ii).
     """
     steps = finite_array("lead", lead, (len(STEPS),), np.float64)
-    if steps[-1] <= 0:
+    if steps[-1] <= RESOLUTION:
         return "search"
     # The highest step from which on it leads all the way down.
-    ahead = np.cumprod((steps > 0)[::-1])[::-1].astype(bool)
+    ahead = np.cumprod((steps > RESOLUTION)[::-1])[::-1].astype(bool)
     names: tuple[Verdict, ...] = ("likelihood", "gaussian", "diagonal", "network")
     return names[int(ahead.argmax())]
 

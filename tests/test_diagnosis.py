@@ -116,7 +116,9 @@ def test_few_effective_draws_are_reported():
         ([-1, -1, -1, 1], "network"),
         ([1, -1, -1, 1], "network"),
         ([1, -1, 1, 1], "diagonal"),
+        ([0.01, 1, 1, 1], "gaussian"),
         ([1, 1, 1, 0], "search"),
+        ([1, 1, 1, 0.01], "search"),
         ([-1, -1, -1, -1], "search"),
     ],
 )
