@@ -42,6 +42,7 @@ ORDER = [
     "passes",
     "generative",
     "models",
+    "truth",
     "schedules",
     "aggregate",
     "objectives",
@@ -59,6 +60,7 @@ ORDER = [
     "checkpoints",
     "workers",
     "training",
+    "drift",
     "separator",
     "discrimination",
     "recovered",
@@ -88,6 +90,7 @@ ORDER = [
     "level_sets",
     "erased",
     "posteriors",
+    "diagnosis",
     "quadrature",
     "constructions",
     "discrete",
@@ -99,6 +102,7 @@ ORDER = [
     "plots",
     "charts",
     "trends",
+    "preferences",
     "chapter",
 ]
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
