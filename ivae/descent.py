@@ -46,8 +46,9 @@ def minimise(
     warm_up
         Steps over which the rate first rises to its start.
     held_out
-        Returns each member's loss on held-out rows, (E,). Where given, it is asked 20 times, and
-        every member ends with the parameters that were best by it.
+        Returns each member's loss on held-out rows, (E,). Where given, it is asked at the start
+        and 20 times after, and every member ends with the parameters that were best by it. One
+        that has diverged before the first of the 20 stays so, for the caller to see.
 
     Raises
     ------
@@ -82,18 +83,19 @@ def minimise(
 
 
 class _Best:
-    """Each member's parameters at its lowest held-out loss so far."""
+    """Each member's parameters at its lowest held-out loss so far, those of the start included."""
 
     def __init__(self, parameters: list[Tensor], held_out: Callable[[], Tensor]) -> None:
         self.parameters, self.held_out = parameters, held_out
         self.kept = [parameter.detach().clone() for parameter in parameters]
-        self.lowest: Tensor | None = None
+        with torch.no_grad():
+            self.lowest = held_out()
+        self.trained = torch.zeros_like(self.lowest, dtype=torch.bool)
 
     @torch.no_grad()
     def look(self) -> None:
         now = self.held_out()
-        if self.lowest is None:
-            self.lowest = torch.full_like(now, math.inf)
+        self.trained |= now.isfinite()
         better = now < self.lowest  # Never where it is NaN.
         self.lowest = torch.where(better, now, self.lowest)
         for kept, parameter in zip(self.kept, self.parameters, strict=True):
@@ -102,4 +104,5 @@ class _Best:
     @torch.no_grad()
     def restore(self) -> None:
         for kept, parameter in zip(self.kept, self.parameters, strict=True):
-            parameter.copy_(kept)
+            # The start of a member that has only diverged would pass for a result.
+            parameter[self.trained] = kept[self.trained]
