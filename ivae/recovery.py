@@ -64,8 +64,8 @@ class Recovery:
     chosen
         Index of the start with the highest objective.
     agreement
-        MCC of each start's latents with the chosen ones, on the held-out rows, (S,). Where several
-        starts end near 1, the latents do not depend on the start.
+        MCC of each start's latents with the chosen ones, on the held-out rows, (S,); NaN for a
+        start that diverged. Where several end near 1, the latents do not depend on the start.
     elbo
         Held-out ELBO of the chosen start before and after the second stage, in nats.
     centre, scale
@@ -125,7 +125,7 @@ def recover(
         n <= d.
     family
         Of the sources, see :mod:`ivae.families`: ``"gaussian-scale"`` (k = 1, variances move),
-        ``"gaussian"`` (k = 2, means move too), ``"laplace"``.
+        ``"gaussian"`` (k = 2, means move too), ``"gaussian-location"``, ``"laplace"``.
     settings
         The recipe, or what is changed about it.
     seed
@@ -260,4 +260,6 @@ def _build(
 def _agreement(starts: RecoveredModel, split: Split, chosen: int) -> Array:
     x, _ = split.for_members(starts.n_members, held=True)
     latents = to_array(starts.separator(x).mean)
-    return np.array([mcc(latents[chosen], one) for one in latents])
+    sound = [bool(np.isfinite(one).all()) for one in latents]
+    pairs = zip(latents, sound, strict=True)
+    return np.array([mcc(latents[chosen], one) if ok else np.nan for one, ok in pairs])
