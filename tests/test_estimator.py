@@ -182,14 +182,14 @@ def test_a_file_is_of_the_fit_not_of_parameters_set_since(tmp_path):
 
 def test_an_interrupted_save_leaves_the_old_file(fitted, tmp_path, monkeypatch):
     path = fitted.save(tmp_path / "model")
-    before = path.read_bytes()
+    before, other = path.read_bytes(), ivae(TINY).fit(X, U)
 
     def interrupt(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(results.os, "fsync", interrupt)  # The bytes are written by then.
     with pytest.raises(KeyboardInterrupt):
-        fitted.save(path)
+        other.save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 

@@ -87,6 +87,18 @@ def test_the_first_stage_raises_the_objective():
     assert (after.objective > before.objective).all()
 
 
+def test_segments_are_classified_from_draws_or_from_means():
+    """With draws as wide as this nothing is told apart; the means are as far apart as before."""
+    spoken = {}
+    for draws in (True, False):
+        one = model()
+        with torch.no_grad():
+            one.separator.log_variance.bias.fill_(9.0)
+        settings = replace(TINY, n_steps=1, classify_draws=draws)
+        spoken[draws] = first_stage(one, split(), settings, "test", False).cross_entropy
+    assert (spoken[True] > 10 * spoken[False]).all()
+
+
 def test_without_a_weight_the_elbo_trains_nothing():
     one, before = model(), state(model())
     first_stage(one, split(), replace(TINY, elbo_weight=0.0), "test", False)
