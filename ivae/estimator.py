@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,17 +12,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ivae.checks import finite_array, one_of, whole_number
-from ivae.families import FAMILIES, family_named
+from ivae import archive
+from ivae.archive import Saved
+from ivae.checks import finite_array, whole_number
 from ivae.objectives import kl_to_prior
-from ivae.recovered import RecoveredModel
-from ivae.recovery import Recovery, recover
-from ivae.results import write_atomically
-from ivae.separator import ACTIVATIONS
-from ivae.stages import RECIPE, HeldOut, Settings, to_array
+from ivae.recovery import recover
+from ivae.stages import RECIPE, Settings, to_array
 
 Array = NDArray[np.float64]
-FORMAT = 1  # Version of the file format; a reader refuses another.
 N_DRAWS = 10  # Of q(z|x) for each row, where the ELBO is estimated.
 N_LISTED = 5  # Known labels that a message lists.
 
@@ -218,36 +212,7 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
             For labels that are neither numbers, booleans nor texts.
         """
         check_is_fitted(self, "recovery_")
-        if self.classes_.dtype.kind not in "biufU":
-            raise ValueError(
-                f"a file can hold labels that are numbers, booleans or texts; got "
-                f"{self.classes_.dtype} values."
-            )
-        found = self.recovery_
-        content = {
-            "format": FORMAT,
-            "parameters": self.get_params() | {"settings": asdict(self.settings)},
-            "classes": (str(self.classes_.dtype), self.classes_.tolist()),
-            "trained": {
-                # Of the fit: the parameters may have been set anew since.
-                "family": found.model.family.name,
-                "n_latents": found.model.n_latents,
-                "network": _network_of(found.model),
-                "seeds": list(found.starts.seeds),
-                "chosen": found.chosen,
-                "elbo": found.elbo,
-                "seconds": found.seconds,
-            },
-            "held_out": [torch.as_tensor(part) for part in found.held_out],
-            "agreement": torch.as_tensor(found.agreement),
-            "centre": torch.as_tensor(found.centre),
-            "scale": torch.as_tensor(found.scale),
-            "model": found.model.state_dict(),
-            "starts": found.starts.state_dict(),
-        }
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        return write_atomically(path, buffer.getvalue())
+        return archive.write(path, Saved(self.get_params(), self.classes_, self.recovery_))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -260,57 +225,13 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
         ValueError
             When the file holds something else, is damaged, or is of another format's version.
         """
-        written = Path(path).read_bytes()
+        saved = archive.read(path)
         try:
-            with zipfile.ZipFile(io.BytesIO(written)) as archive:  # torch checks no checksums.
-                if archive.testzip():
-                    raise zipfile.BadZipFile("a checksum differs")
-            content = torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
-        except Exception as error:  # Whatever torch makes of bytes that are no file of its own.
-            raise ValueError(
-                f"{path} is no saved IVAE, or damaged: it cannot be read as a file of torch "
-                f"({type(error).__name__})."
-            ) from error
-        if not isinstance(content, dict) or "format" not in content:
-            raise ValueError(f"{path} is no saved IVAE: it has no field 'format'.")
-        if content["format"] != FORMAT:
-            raise ValueError(
-                f"{path} has format {content['format']!r}; this version of ivae reads {FORMAT}."
-            )
-        try:
-            return cls._revived(content)
-        except KeyError as error:
-            raise ValueError(f"{path} is damaged: it has no field {error}.") from error
-        except (ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+            one = cls(**saved.parameters)
+        except TypeError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
-
-    @classmethod
-    def _revived(cls, content: dict[str, Any]) -> Self:
-        parameters = dict(content["parameters"])
-        one = cls(**parameters | {"settings": Settings(**parameters["settings"])})
-        dtype, classes = content["classes"]
-        trained = content["trained"]
-        centre, scale, agreement = (
-            finite_array(name, content[name].numpy(), ("N",), np.float64)
-            for name in ("centre", "scale", "agreement")
-        )
-        seeds, chosen = trained["seeds"], trained["chosen"]
-        model, starts = (
-            RecoveredModel(
-                *(members, len(centre), trained["n_latents"], torch.zeros(len(classes))),
-                family_named(one_of("family", trained["family"], FAMILIES)),
-                *trained["network"],
-            )
-            for members in ([seeds[chosen]], seeds)
-        )
-        model.load_state_dict(content["model"])
-        starts.load_state_dict(content["starts"])
-        held_out = HeldOut(*(part.numpy() for part in content["held_out"]))
-        one.recovery_ = Recovery(
-            *(model, starts, held_out, chosen, agreement, tuple(trained["elbo"])),
-            *(centre, scale, trained["seconds"]),
-        )
-        one._keep(np.array(classes, dtype))
+        one.recovery_ = saved.recovery
+        one._keep(saved.classes)
         return one
 
     def _keep(self, classes: NDArray[Any]) -> None:
@@ -360,10 +281,3 @@ def _labels(u: ArrayLike, n_rows: int | None) -> NDArray[Any]:
             f"{int(missing.argmax())}; remove those rows, or give them a label of their own."
         )
     return labels
-
-
-def _network_of(model: RecoveredModel) -> tuple[int, int, str]:
-    """Return hidden, n_blocks and activation, which decide the shapes of a model."""
-    separator = model.separator
-    (activation,) = (name for name, f in ACTIVATIONS.items() if f is separator.activate)
-    return separator.first.weight.shape[-1], len(separator.blocks), activation

@@ -67,6 +67,7 @@ ORDER = [
     "stages",
     "recovery",
     "trials",
+    "archive",
     "estimator",
     "ceilings",
     "runs",
