@@ -1,5 +1,6 @@
 """A chapter's numbers reach its record, once each."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -163,3 +164,13 @@ def test_a_stepper_is_shown_with_its_frames(monkeypatch):
         ("0°", "A turn by 0 degrees"),
         ("45°", "A turn by 45 degrees"),
     ]
+
+
+def test_an_extract_has_the_values_and_where_they_are_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("IVAE_RECORDS", str(tmp_path))
+    chapter_in().extract("figures", {"mcc": np.array([0.5, 1.0]), "seeds": [1, 2]})
+    written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert written["mcc"] == [0.5, 1.0]
+    assert written["seeds"] == [1, 2]
+    assert set(written) == {"mcc", "seeds", "provenance"}
+    assert "commit" in written["provenance"]

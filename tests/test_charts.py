@@ -83,7 +83,8 @@ def test_a_name_at_the_end_of_a_line_has_its_colour_and_level():
 
 
 def test_each_contender_has_a_colour_of_its_own():
-    assert len({to_rgb(colour) for colour in charts.CONTENDER_COLOURS.values()}) == 5
+    colours = charts.CONTENDER_COLOURS.values()
+    assert len({to_rgb(colour) for colour in colours}) == len(colours)
 
 
 def test_by_dimension_draws_every_run_and_the_means():
@@ -253,3 +254,24 @@ def test_a_label_far_from_others_stays_where_it_is():
     places = places_of([0.5, 0.9, 0.51])
     assert places[1] == 0.9
     assert places[2] - places[0] == pytest.approx(charts.LEAST_GAP)
+
+
+def test_by_dataset_draws_a_named_line_for_each_method():
+    scores = {"ours": {1: 0.9, 4: 0.95}, "theirs": {1: 0.5, 4: 0.6}}
+    (axis,) = charts.by_dataset(scores, np.linspace(0.6, 0.8, 11)).axes
+    drawn = {tuple(line.get_ydata()): line for line in axis.lines}
+    for by_seed in scores.values():
+        assert tuple(by_seed.values()) in drawn
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "4"]
+    assert drawn[0.9, 0.95].get_linewidth() > drawn[0.5, 0.6].get_linewidth()
+    colours = {text.get_text(): text.get_color() for text in axis.texts}
+    assert same_color(colours["ours"], drawn[0.9, 0.95].get_color())
+    assert same_color(colours["theirs"], drawn[0.5, 0.6].get_color())
+
+
+def test_groups_of_a_setting_differ_in_colour_and_the_first_alone_is_filled():
+    rows = {"one": {name: [0.5] for name in ("a", "b", "c")}}
+    figure = charts.by_setting(rows)
+    lines = figure.axes[0].lines
+    assert len({to_rgb(line.get_markeredgecolor()) for line in lines}) == 3
+    assert [line.get_markerfacecolor() == "none" for line in lines] == [False, True, True]
