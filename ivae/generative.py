@@ -1,8 +1,8 @@
 """A generative model p(x|z) p(z|u) with its posterior: all that does not ask how it is built.
 
 What a network computes is left to those that have one, :mod:`ivae.models` and
-:mod:`ivae.recovered`: the decoder, the posterior's parameters, the table of the prior. The rest,
-from checked data to draws from the posterior, is here.
+:mod:`ivae.recovered`: the posterior's parameters, the table of the prior. The rest, from checked
+data to draws from the posterior, is here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ivae import streams
 from ivae.checks import finite_array, segment_labels
 from ivae.families import ExponentialFamily
 from ivae.likelihoods import GaussianLikelihood, Likelihood
-from ivae.nets import pick_rows, row_index
+from ivae.nets import MLP, pick_rows, row_index
 from ivae.passes import ForwardPass, Posterior
 
 
@@ -40,6 +40,8 @@ class GenerativeModel(nn.Module):
         n, d and M; M = 0 where the model does not see u.
     likelihood
         What the decoder's output means: p(x|z).
+    decoder
+        f.
     """
 
     seeds: tuple[int, ...]
@@ -48,6 +50,7 @@ class GenerativeModel(nn.Module):
     n_observed: int
     n_segments: int
     likelihood: Likelihood
+    decoder: MLP
 
     @property
     def n_members(self) -> int:
@@ -84,9 +87,10 @@ class GenerativeModel(nn.Module):
         for own, new in zip(self.parameters(), part.parameters(), strict=True):
             own.data[list(members)] = new.data.to(own)
 
-    @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """Return f(z), shape (E, B, d), of latents (E, B, n)."""
+        self.check_shape("z", z, -1, self.n_latents)
+        return torch.as_tensor(self.decoder(z))
 
     def decoder_jacobian(self, z: Tensor) -> Tensor:
         """Return the decoder's Jacobian at z (E, B, n): (E, B, n, d), entry (i, j) df_j / dz_i."""

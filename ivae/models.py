@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ivae import streams
@@ -69,11 +68,6 @@ class LatentVariableModel(GenerativeModel):
             if n_segments
             else None
         )
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return f(z), shape (E, B, d), of latents (E, B, n)."""
-        self.check_shape("z", z, -1, self.n_latents)
-        return torch.as_tensor(self.decoder(z))
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Return mean and log variance of q(z|x, u) for x (E, B, d) and u (E, B)."""

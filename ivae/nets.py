@@ -68,8 +68,7 @@ class Linear(nn.Module):
 
     Weights and biases start uniform within 1 / sqrt(fan_in), torch's default for a linear layer;
     with ``"xavier"`` weights do within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), with
-    ``"lecun"`` within sqrt(3 / fan_in), which gives them a variance of 1 / fan_in (LeCun et al.
-    1998).
+    ``"lecun"`` within sqrt(3 / fan_in), a variance of 1 / fan_in (LeCun et al. 1998).
     """
 
     def __init__(
@@ -313,9 +312,7 @@ def _through_activation(activation: Activation, grad: Tensor, kept: Tensor) -> T
 def _bound(initialisation: Initialisation, fan_in: int, fan_out: int) -> float:
     if initialisation == "xavier":
         return math.sqrt(6 / (fan_in + fan_out))
-    if initialisation == "lecun":
-        return math.sqrt(3 / fan_in)
-    return float(fan_in**-0.5)
+    return math.sqrt(3 / fan_in) if initialisation == "lecun" else float(fan_in**-0.5)
 
 
 def _uniform(generators: Sequence[torch.Generator], shape: tuple[int, ...], bound: float) -> Tensor:

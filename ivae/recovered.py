@@ -62,11 +62,6 @@ class RecoveredModel(GenerativeModel):
         self.raw_prior = nn.Parameter(torch.zeros(len(seeds), family.k, self.n_segments, n_latents))
         self.likelihood = GaussianLikelihood([1.0] * len(seeds))
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Return f(z), shape (E, B, d), of latents (E, B, n)."""
-        self.check_shape("z", z, -1, self.n_latents)
-        return torch.as_tensor(self.decoder(z))
-
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Return mean and log variance of q(z|x), (E, B, n) each, for x (E, B, d) and u (E, B)."""
         self.check_shape("x", x, -1, self.n_observed)
