@@ -28,8 +28,8 @@ N_LISTED = 5  # Known labels that a message lists.
 class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
     """Find independent sources z of x = f(z) + noise, whose law changes with the label u.
 
-    Trains by :func:`ivae.recovery.recover`; ``fit`` sees x and u, never the sources. They are
-    found up to order, sign and scale where Theorem 2 applies, :mod:`ivae.theory`.
+    Trains by :func:`ivae.recovery.recover`; ``fit`` sees x and u, never the sources. Chapter 14
+    of the book says what can be expected, and where not; :mod:`ivae.theory` checks conditions.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
         n, the number of sources, at most d.
     family
         Of the sources, see :mod:`ivae.families`: ``"gaussian-scale"`` (variances move with u),
-        ``"gaussian"`` (means too), ``"gaussian-location"`` or ``"laplace"``.
+        ``"gaussian"`` (means too), ``"laplace"``, or ``"gaussian-location"`` (means alone; latents
+        are then found up to a linear map at best).
     settings
         How to train, :class:`ivae.stages.Settings`.
     random_state

@@ -31,7 +31,7 @@ class RecoveredModel(GenerativeModel):
     decoder
         f, an MLP of three linear maps with xtanh.
     classifier
-        p(u|z) by Bayes' rule, as it was learned; nothing but training uses it.
+        p(u|z), with numbers of its own beside those of the prior; nothing but training uses it.
     raw_prior
         Log variance, and mean where the family has one, of every segment's latents, (E, k, M, n).
     """

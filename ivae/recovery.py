@@ -5,11 +5,11 @@ First stage. What is maximised, for latents z drawn from q(z|x), is
     E log p(u|z) + elbo_weight * ELBO
 
 with log p(u|z) by Bayes' rule on the prior, :mod:`ivae.discrimination`, and the ELBO of Eq. (8) at
-the decoder variance that is best for it. The first term holds what identifies the sources, but it
-is blind where a latent is folded (T(z) = z^2 does not see a sign) or doubled. The ELBO is not: x
-cannot be decoded from folded or doubled latents. At full weight it would lead away from the
-sources, so its weight is small. Several starts are trained at once, and the one with the highest
-objective on held-out rows is kept.
+the decoder variance that is best for it. At its maximum the first term leaves the affine map of
+Eq. (12); with T(z) = z^2 it does not see signs, so that a latent can be folded, nor that statistics
+are mixed. From such latents x cannot be decoded, and that is what the ELBO is for. At full weight
+it would lead away from the sources, so its weight is small. Several starts are trained at once, and
+the one with the highest objective on held-out rows is kept.
 
 Second stage. h(x), the mean of q(z|x), stays; all the rest is trained by the ELBO alone: decoder,
 decoder variance, prior, and the variances of q. The result is an iVAE with a bound, a decoder and

@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import ivae as package
 from ivae import data, estimator, results
 from ivae.estimator import IVAE
 from ivae.metrics import mcc
@@ -333,3 +334,9 @@ def test_the_example_runs():
     outcome = doctest.testmod(estimator)
     assert outcome.attempted >= 7
     assert outcome.failed == 0
+
+
+def test_the_package_offers_the_estimator_by_name():
+    assert package.IVAE is IVAE
+    with pytest.raises(AttributeError, match="has no attribute 'IVAEE'"):
+        _ = package.IVAEE
