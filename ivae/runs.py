@@ -62,7 +62,7 @@ class Run:
     hidden: int = 100
     n_layers: int = 3
     activation: Literal["xtanh", "leaky-relu"] = "xtanh"
-    initialisation: Literal["uniform", "xavier"] = "uniform"
+    initialisation: Literal["uniform", "xavier", "lecun"] = "uniform"
     decoder_layers: int | None = None
     decoder_variance: float = 0.01
     objective: Literal["elbo", "decomposition", "importance-weighted"] = "elbo"
