@@ -124,7 +124,10 @@ def test_an_ensemble_has_its_runs_settings_member_by_member():
             r"activation can be changed for .* alone; got 'linear'",
         ),
         (lambda: Run(one_matrix="no"), "one_matrix must be True or False; got 'no'"),
-        (lambda: Run(initialisation="he"), "initialisation must be one of uniform, xavier, lecun; got"),
+        (
+            lambda: Run(initialisation="he"),
+            "initialisation must be one of uniform, xavier, lecun; got",
+        ),
         (lambda: pack([Run()], memory_gb=0), "memory_gb must be a finite number above 0; got 0"),
     ],
 )
