@@ -1,4 +1,4 @@
-"""Say on the front pages what the recipe of chapter 14 reached where it was looked at once.
+"""Say on the front pages what the recipe of chapter 14 reached on the datasets it was not made on.
 
     python book/front.py
 
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from marks import between
 
 from ivae.results import write_atomically
 
@@ -33,17 +35,8 @@ def sentence(beyond: Mapping[str, Any], link: str) -> str:
     return (
         f"**And yet the sources can be found.** The recipe of {link}, which sees x and u alone, "
         f"has a mean MCC of {mean:.3f} (lowest {low:.3f}) on the {len(fresh)} datasets with seeds "
-        f"{seeds[0]} to {seeds[-1]}, looked at once, after it was fixed on others."
+        f"{seeds[0]} to {seeds[-1]}, which were first scored after it was fixed on others."
     )
-
-
-def with_sentence(text: str, new: str) -> str:
-    """Return a page's text with the sentence between its marks."""
-    before, first, rest = text.partition(MARKS[0])
-    _, last, after = rest.partition(MARKS[1])
-    if not (first and last):
-        raise ValueError(f"a front page must have the lines {MARKS[0]} and {MARKS[1]}.")
-    return f"{before}{MARKS[0]}\n{new}\n{MARKS[1]}{after}"
 
 
 def write() -> None:
@@ -53,7 +46,7 @@ def write() -> None:
     beyond = json.loads(BEYOND.read_text(encoding="utf-8"))
     for page, link in PAGES.items():
         text = page.read_text(encoding="utf-8")
-        write_atomically(page, with_sentence(text, sentence(beyond, link)))
+        write_atomically(page, between(text, MARKS, sentence(beyond, link), page.name))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from marks import between
 
 from ivae.results import Record, load, write_atomically
 
@@ -188,11 +189,7 @@ def readme_table(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
 
 def with_table(readme: str, table: str) -> str:
     """Return README's text with the table between its marks."""
-    before, _, rest = readme.partition(MARKS[0])
-    _, mark, after = rest.partition(MARKS[1])
-    if not mark:
-        raise ValueError(f"README.md must have the lines {MARKS[0]} and {MARKS[1]}.")
-    return f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}"
+    return between(readme, MARKS, table, "README.md")
 
 
 def as_json(full: Mapping[str, Verdict]) -> str:

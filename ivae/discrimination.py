@@ -24,9 +24,7 @@ from torch import Tensor, nn
 
 from ivae.families import ExponentialFamily
 
-SPREAD_OF_WEIGHTS = (
-    0.1  # Standard deviation of the first weights: the latents differ from the start.
-)
+SPREAD_OF_WEIGHTS = 0.1  # Standard deviation of the first weights, so that latents differ.
 
 
 def log_probabilities(

@@ -91,7 +91,7 @@ class Recovery:
         )
 
     def latents(self, x: ArrayLike, u: ArrayLike) -> Array:
-        """Return the posterior means E[z|x, u] under the chosen model, (N, n)."""
+        """Return the means of q(z|x) under the chosen model, (N, n); u is checked, no more."""
         return to_array(self.model.infer(self.standardise(x), u).mean[0])
 
     def latents_of_starts(self, x: ArrayLike) -> Array:
@@ -125,7 +125,8 @@ def recover(
         n <= d.
     family
         Of the sources, see :mod:`ivae.families`: ``"gaussian-scale"`` (k = 1, variances move),
-        ``"gaussian"`` (k = 2, means move too), ``"gaussian-location"``, ``"laplace"``.
+        ``"gaussian"`` (k = 2, means move too), ``"laplace"``; with ``"gaussian-location"`` (means
+        alone) latents are found up to an invertible linear map at best.
     settings
         The recipe, or what is changed about it.
     seed

@@ -4,6 +4,7 @@ import json
 
 import front
 import pytest
+from marks import between
 
 FIGURES = {"confirm_mcc": [0.91, 0.95, 0.99], "confirm_seeds": [101, 102, 103]}
 
@@ -14,13 +15,13 @@ def test_the_sentence_has_mean_lowest_and_seeds():
         assert part in text
 
 
-def test_the_sentence_replaces_what_is_between_the_marks_alone():
+def test_a_text_replaces_what_is_between_the_marks_alone():
     page = f"before\n{front.MARKS[0]}\nold\n{front.MARKS[1]}\nafter\n"
-    new = front.with_sentence(page, "new")
+    new = between(page, front.MARKS, "new", "page.md")
     assert "old" not in new
-    assert front.with_sentence(new, "old") == page
-    with pytest.raises(ValueError, match="must have the lines"):
-        front.with_sentence("no marks", "new")
+    assert between(new, front.MARKS, "old", "page.md") == page
+    with pytest.raises(ValueError, match=r"page\.md must have the lines"):
+        between("no marks", front.MARKS, "new", "page.md")
 
 
 def test_pages_are_written_from_the_file(tmp_path, monkeypatch):
