@@ -28,8 +28,8 @@ import usual_loop
 from ivae import data, metrics, models
 from ivae.models import LatentVariableModel, Network
 from ivae.objectives import Bound, Objective, beta_tc_vae, released_objective
-from ivae.results import Record, provenance, save
 from ivae.schedules import Schedule
+from ivae.support.records import Record, provenance, save
 from ivae.training import train
 
 N, D, M, BATCH = 5, 5, 40, 64

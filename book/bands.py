@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from ivae.results import load, write_atomically
+from ivae.support.records import load, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL = ROOT / "book" / "results" / "full"

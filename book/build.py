@@ -27,7 +27,7 @@ import verdicts
 import yaml
 from benchmark_tables import speed_tables
 
-from ivae.progress import ProgressLine
+from ivae.support.progress import ProgressLine
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"

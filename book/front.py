@@ -16,7 +16,7 @@ from typing import Any
 
 from marks import between
 
-from ivae.results import write_atomically
+from ivae.support.records import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 BEYOND = ROOT / "book" / "results" / "full" / "beyond.json"

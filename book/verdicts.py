@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from marks import between
 
-from ivae.results import Record, load, write_atomically
+from ivae.support.records import Record, load, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "book" / "claims.yml"

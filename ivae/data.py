@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from scipy.stats import ortho_group
 
-from ivae.checks import finite_array, one_of, whole_number
 from ivae.families import ExponentialFamily, family_named
 from ivae.likelihoods import LikelihoodName
 from ivae.mixing import (
@@ -32,6 +31,7 @@ from ivae.mixing import (
     unit_columns,
 )
 from ivae.recipes import MEAN_BOUND, PRESETS, SPREAD, Recipe, Spread, changed, standardised
+from ivae.support.checks import finite_array, one_of, whole_number
 
 Array = NDArray[np.floating[Any]]
 

@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ivae import archive
-from ivae.archive import Saved
-from ivae.checks import finite_array, whole_number
 from ivae.objectives import kl_to_prior
-from ivae.recovery import recover
-from ivae.stages import RECIPE, Settings, to_array
+from ivae.recipe import archive
+from ivae.recipe.archive import Saved
+from ivae.recipe.recovery import recover
+from ivae.recipe.stages import RECIPE, Settings, to_array
+from ivae.support.checks import finite_array, whole_number
 
 Array = NDArray[np.float64]
 N_DRAWS = 10  # Of q(z|x) for each row, where the ELBO is estimated.
@@ -28,8 +28,8 @@ N_LISTED = 5  # Known labels that a message lists.
 class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
     """Find independent sources z of x = f(z) + noise, whose law changes with the label u.
 
-    Trains by :func:`ivae.recovery.recover`; ``fit`` sees x and u, never the sources. Chapter 14
-    of the book says what can be expected, and where not; :mod:`ivae.theory` checks conditions.
+    Trains by :func:`ivae.recipe.recovery.recover`; ``fit`` sees x and u, never the sources. Chapter 14
+    of the book says what can be expected, and where not; :mod:`ivae.theory.report` checks conditions.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
         ``"gaussian"`` (means too), ``"laplace"``, or ``"gaussian-location"`` (means alone; latents
         are then found up to a linear map at best).
     settings
-        How to train, :class:`ivae.stages.Settings`.
+        How to train, :class:`ivae.recipe.stages.Settings`.
     random_state
         A whole number >= 0. The same one gives the same result.
     progress
@@ -49,7 +49,7 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
     Attributes
     ----------
     recovery_
-        :class:`ivae.recovery.Recovery`: the model, the other starts, what chose between them.
+        :class:`ivae.recipe.recovery.Recovery`: the model, the other starts, what chose between them.
     classes_
         Labels of the segments in sorted order, (M,).
     n_features_in_

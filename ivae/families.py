@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from ivae.checks import one_of
+from ivae.support.checks import one_of
 
 
 class ExponentialFamily(ABC):

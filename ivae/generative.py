@@ -1,7 +1,7 @@
 """A generative model p(x|z) p(z|u) with its posterior: all that does not ask how it is built.
 
 What a network computes is left to those that have one, :mod:`ivae.models` and
-:mod:`ivae.recovered`: the posterior's parameters, the table of the prior. The rest, from checked
+:mod:`ivae.recipe.model`: the posterior's parameters, the table of the prior. The rest, from checked
 data to draws from the posterior, is here.
 """
 
@@ -17,12 +17,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ivae import streams
-from ivae.checks import finite_array, segment_labels
 from ivae.families import ExponentialFamily
 from ivae.likelihoods import GaussianLikelihood, Likelihood
 from ivae.nets import MLP, pick_rows, row_index
 from ivae.passes import ForwardPass, Posterior
+from ivae.support.checks import finite_array, segment_labels
+from ivae.support.seeds import seeded_generator
 
 
 class GenerativeModel(nn.Module):
@@ -211,7 +211,7 @@ class GenerativeModel(nn.Module):
 
     def evaluation_noise(self, like: Tensor, draw: int) -> Tensor:
         """Return standard normal draws like a posterior mean (E, N, n), from each member's seed."""
-        generators = [streams.generator(seed, "evaluation", draw) for seed in self.seeds]
+        generators = [seeded_generator(seed, "evaluation", draw) for seed in self.seeds]
         return torch.stack([torch.randn(like.shape[1:], generator=g) for g in generators]).to(like)
 
     @torch.no_grad()

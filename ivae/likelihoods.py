@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from ivae.checks import for_each_member, one_of, positive_number
+from ivae.support.checks import for_each_member, one_of, positive_number
 
 LikelihoodName = Literal["gaussian", "bernoulli"]
 LIKELIHOODS = ("gaussian", "bernoulli")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import ortho_group, rankdata
 
-from ivae.checks import finite_array, one_of, whole_number
+from ivae.support.checks import finite_array, one_of, whole_number
 
 Correlation = Literal["pearson", "spearman"]
 Array = NDArray[np.floating[Any]]

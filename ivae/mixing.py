@@ -13,7 +13,7 @@ from scipy.stats import ortho_group
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from ivae.checks import finite_array, one_of
+from ivae.support.checks import finite_array, one_of
 
 Array = NDArray[np.floating[Any]]
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ivae import streams
-from ivae.checks import one_of, whole_number
 from ivae.families import ExponentialFamily, family_named
 from ivae.generative import GenerativeModel
 from ivae.likelihoods import LikelihoodName, likelihood_named
 from ivae.nets import MLP, Network
 from ivae.passes import Posterior
+from ivae.support.checks import one_of, whole_number
+from ivae.support.seeds import seeded_generator
 
 
 class LatentVariableModel(GenerativeModel):
@@ -59,7 +59,7 @@ class LatentVariableModel(GenerativeModel):
         self.n_latents, self.n_observed, self.n_segments = n_latents, n_observed, n_segments
         self.family, self.network = family, network
         self.likelihood = likelihood_named(likelihood, decoder_variance, self.n_members)
-        generators = [streams.generator(seed, "initialisation") for seed in self.seeds]
+        generators = [seeded_generator(seed, "initialisation") for seed in self.seeds]
         shape = network.shape
         self.decoder = MLP(generators, (), n_latents, n_observed, **network.decoder_shape)
         self.encoder = MLP(generators, (2,), n_observed, n_latents, n_segments=n_segments, **shape)

@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ivae.checks import one_of, whole_number
+from ivae.support.checks import one_of, whole_number
 
 Activation = Literal["xtanh", "leaky-relu"]
 ACTIVATIONS = ("xtanh", "leaky-relu")

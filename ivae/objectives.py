@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from ivae.aggregate import Estimator, log_aggregate
-from ivae.checks import one_of, whole_number
 from ivae.families import ExponentialFamily
 from ivae.generative import GenerativeModel
 from ivae.passes import ForwardPass, Posterior
 from ivae.schedules import Weight, check_weight
+from ivae.support.checks import one_of, whole_number
 
 
 class Elbo(NamedTuple):

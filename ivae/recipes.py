@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ivae.checks import one_of, positive_number
 from ivae.mixing import NONLINEARITIES
+from ivae.support.checks import one_of, positive_number
 
 PRESETS = ("paper", "released", "orthogonal", "linear", "bernoulli")
 Spread = Literal["variance", "deviation"] | float

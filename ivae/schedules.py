@@ -10,7 +10,7 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ivae.checks import for_each_member, one_of, positive_number, whole_number
+from ivae.support.checks import for_each_member, one_of, positive_number, whole_number
 
 Array = NDArray[np.float64]
 Decay = Literal["cosine", "constant", "plateau"]

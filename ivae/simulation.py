@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ivae.checks import finite_array, positive_number, whole_number
 from ivae.data import NonstationaryData
 from ivae.families import family_named
 from ivae.mixing import Mixing
 from ivae.recipes import standardised
+from ivae.support.checks import finite_array, positive_number, whole_number
 
 
 def simulate(

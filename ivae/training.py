@@ -18,16 +18,16 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ivae.batches import Minibatches
-from ivae.checkpoints import Checkpoint
-from ivae.checks import finite_array, whole_number
-from ivae.history import EveryMemberDiverged, History, collect
+from ivae.engine.batches import Minibatches
+from ivae.engine.checkpoints import Checkpoint
+from ivae.engine.history import EveryMemberDiverged, History, collect
+from ivae.engine.processes import choose_processes, cut, run
+from ivae.engine.shards import Shard
 from ivae.models import LatentVariableModel
 from ivae.objectives import Bound, Objective
-from ivae.progress import ProgressLine
 from ivae.schedules import LearningRates, Schedule, Weights
-from ivae.shards import Shard
-from ivae.workers import choose_processes, cut, run
+from ivae.support.checks import finite_array, whole_number
+from ivae.support.progress import ProgressLine
 
 
 def train(

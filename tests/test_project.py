@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import ivae
-from ivae import results
+from ivae.support import records
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -227,6 +227,6 @@ def test_the_readme_lists_every_module():
 
 @each_notebook
 def test_every_chapter_has_the_record_of_a_full_run(path):
-    record = results.load(ROOT / "book" / "results" / "full" / f"{path.stem}.json")
+    record = records.load(ROOT / "book" / "results" / "full" / f"{path.stem}.json")
     assert (record.name, record.settings["mode"]) == (path.stem, "full")
     assert not record.provenance["commit"].endswith("-dirty")

@@ -1,0 +1,285 @@
+"""The linear-Gaussian case, in which everything is exact: x = z F + noise, z given u normal.
+
+With T(z) = z^2 the covariance of a segment is Sigma_u = F' diag(v_u) F + sigma^2 I. Likelihood,
+posterior and ELBO have closed forms, and maximum likelihood for F is joint diagonalisation. So this
+is where the theory can be held against an answer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from scipy.optimize import minimize
+
+from ivae.data import NonstationaryData
+from ivae.support.checks import finite_array, positive_number, segment_labels, whole_number
+from ivae.theory.findings import Finding
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """x = z F + eps with z_i | u ~ N(0, v_ui) and eps ~ N(0, sigma^2 I).
+
+    Attributes
+    ----------
+    matrix
+        F, (n, d).
+    variance
+        v, (M, n).
+    noise_variance
+        sigma^2.
+    """
+
+    matrix: Array
+    variance: Array
+    noise_variance: float
+
+    def __post_init__(self) -> None:
+        matrix = finite_array("matrix", self.matrix, ("n", "d"), np.float64)
+        variance = finite_array("variance", self.variance, ("M", len(matrix)), np.float64)
+        positive_number("noise_variance", self.noise_variance)
+        if (variance <= 0).any():
+            raise ValueError(
+                f"variance must be positive everywhere; the least is {variance.min()}."
+            )
+
+    @property
+    def covariances(self) -> Array:
+        """Sigma_u of every segment, (M, d, d)."""
+        signal = np.einsum("id,mi,ie->mde", self.matrix, self.variance, self.matrix)
+        return np.asarray(signal + self.noise_variance * np.eye(self.matrix.shape[1]))
+
+    def log_likelihood(self, x: ArrayLike, u: ArrayLike) -> Array:
+        """Return log p(x|u), (N,), of observations x (N, d) with labels u (N,)."""
+        rows, labels = self._data(x, u)
+        covariances = self.covariances
+        precision = np.linalg.inv(covariances)[labels]
+        squares = np.einsum("nd,nde,ne->n", rows, precision, rows)
+        log_volume = np.linalg.slogdet(2 * math.pi * covariances).logabsdet[labels]
+        return np.asarray(-0.5 * (squares + log_volume))
+
+    def posterior(self, x: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
+        """Return the exact posterior p(z|x, u): means (N, n), and a covariance (M, n, n) a segment.
+
+        The precision is diag(1 / v_u) + F F' / sigma^2.
+        """
+        rows, labels = self._data(x, u)
+        of_prior = np.stack([np.diag(1 / v) for v in self.variance])
+        covariance = np.linalg.inv(of_prior + self.matrix @ self.matrix.T / self.noise_variance)
+        mean = np.einsum("nd,id,nij->nj", rows, self.matrix, covariance[labels])
+        return mean / self.noise_variance, covariance
+
+    def elbo(self, x: ArrayLike, u: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> Array:
+        """Return the ELBO of Eq. (8) for Gaussians q = N(mean, covariance), (N,).
+
+        ``mean`` is (N, n), ``covariance`` (N, n, n).
+        """
+        rows, labels = self._data(x, u)
+        n, d = self.matrix.shape
+        m = finite_array("mean", mean, (len(rows), n), np.float64)
+        c = finite_array("covariance", covariance, (len(rows), n, n), np.float64)
+        v, s2 = self.variance[labels], self.noise_variance
+        error = ((rows - m @ self.matrix) ** 2).sum(1)
+        error += np.einsum("nij,ik,jk->n", c, self.matrix, self.matrix)
+        reconstruction = -0.5 * (error / s2 + d * math.log(2 * math.pi * s2))
+        second = m**2 + np.diagonal(c, axis1=1, axis2=2)
+        entropy = np.linalg.slogdet(c).logabsdet + n
+        kl = 0.5 * ((second / v + np.log(v)).sum(1) - entropy)
+        return np.asarray(reconstruction - kl)
+
+    def _data(self, x: ArrayLike, u: ArrayLike) -> tuple[Array, NDArray[np.int64]]:
+        rows = finite_array("x", x, ("N", self.matrix.shape[1]), np.float64)
+        labels = segment_labels("u", u, len(rows), len(self.variance), every_one=False)
+        return rows, labels
+
+
+def segment_covariances(x: ArrayLike, u: ArrayLike) -> Array:
+    """Return the mean of x x' in every segment, (M, d, d): all that x tells about F."""
+    rows = finite_array("x", x, ("N", "d"), np.float64)
+    labels = segment_labels("u", u, len(rows))
+    return (
+        np.stack([rows[labels == s].T @ rows[labels == s] for s in range(labels.max() + 1)])
+        / (np.bincount(labels)[:, None, None])
+    )
+
+
+def mean_log_likelihood(model: LinearModel, covariances: ArrayLike) -> float:
+    """Return E log p(x|u) over segments of equal size whose data have these covariances."""
+    data = finite_array("covariances", covariances, model.covariances.shape, np.float64)
+    own = model.covariances
+    traces = np.einsum("mde,med->m", np.linalg.inv(own), data)
+    return float(-0.5 * (traces + np.linalg.slogdet(2 * math.pi * own).logabsdet).mean())
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """Maximum likelihood from several starts, best first.
+
+    Attributes
+    ----------
+    models
+        Where each start ended.
+    log_likelihoods
+        E log p(x|u) of each, in nats a sample, (S,).
+    """
+
+    models: tuple[LinearModel, ...]
+    log_likelihoods: Array
+
+    @property
+    def best(self) -> LinearModel:
+        """The model of highest likelihood."""
+        return self.models[0]
+
+
+def fit_linear(
+    covariances: ArrayLike,
+    n_latents: int,
+    noise_variance: float,
+    *,
+    seed: int = 0,
+    n_starts: int = 5,
+) -> LinearFit:
+    """Fit F and all v_u to segment covariances by maximum likelihood, sigma^2 being known.
+
+    For segments of equal size. Exact population covariances may be given as well as estimates.
+
+    Parameters
+    ----------
+    covariances
+        Mean of x x' in every segment, (M, d, d).
+    n_latents, noise_variance
+        n <= d, and sigma^2.
+    seed, n_starts
+        Starts are random matrices and unit variances.
+
+    Raises
+    ------
+    ValueError
+        For NaN, shapes that do not fit, n > d, or covariances that are not symmetric.
+    """
+    given = finite_array("covariances", covariances, ("M", "d", "d"), np.float64)
+    m, d = given.shape[:2]
+    n = whole_number("n_latents", n_latents)
+    s2 = positive_number("noise_variance", noise_variance)
+    whole_number("n_starts", n_starts)
+    if given.shape[2] != d or not np.allclose(given, given.transpose(0, 2, 1)):
+        raise ValueError("covariances must be symmetric matrices, one for each segment.")
+    if n > d:
+        raise ValueError(f"n_latents must be at most d = {d}; got {n}.")
+    noise = s2 * np.eye(d)
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        matrix, log_variance = _unpack(flat, m, n, d)
+        variance = np.exp(log_variance)
+        covariance = np.einsum("id,mi,ie->mde", matrix, variance, matrix) + noise
+        precision = np.linalg.inv(covariance)
+        traces = np.einsum("mde,med->m", precision, given)
+        log_volume = np.linalg.slogdet(2 * math.pi * covariance).logabsdet
+        # Of a segment's loss by its covariance.
+        slope = 0.5 / m * (precision - precision @ given @ precision)
+        on_latents = matrix @ slope
+        of_matrix = 2 * np.einsum("mi,mid->id", variance, on_latents)
+        of_variance = variance * np.einsum("mid,id->mi", on_latents, matrix)
+        gradient = np.concatenate((of_matrix.ravel(), of_variance.ravel()))
+        return float(0.5 * (traces + log_volume).mean()), gradient
+
+    rng = np.random.default_rng(seed)
+    scale = math.sqrt(np.trace(given.mean(0)) / (n * d))
+    ends = []
+    for _ in range(n_starts):
+        start = np.concatenate((scale * rng.standard_normal(n * d), np.zeros(m * n)))
+        found: Any = minimize(
+            *(loss, start),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9},
+        )
+        matrix, log_variance = _unpack(found.x, m, n, d)
+        ends.append((-float(found.fun), LinearModel(matrix, np.exp(log_variance), s2)))
+    ends.sort(key=lambda end: -end[0])
+    return LinearFit(tuple(model for _, model in ends), np.array([value for value, _ in ends]))
+
+
+def finding_of_profiles(variance: ArrayLike) -> Finding:
+    """Judge whether a linear f with T(z) = z^2 is determined up to order, scale and sign.
+
+    That is so exactly when no two sources have proportional variances v_i(u) over the segments: the
+    segment covariances then have one joint diagonaliser (known from blind source separation). Two
+    segments can be enough; Theorem 1, which allows any f, asks for n + 1.
+
+    Parameters
+    ----------
+    variance
+        Of the sources by segment, (M, n), M >= 1.
+    """
+    table = finite_array("variance", variance, ("M", "n"), np.float64)
+    profiles = table / np.linalg.norm(table, axis=0)
+    pairs = list(combinations(range(table.shape[1]), 2))
+    # The chord between unit vectors keeps small angles exact.
+    apart = [float(np.linalg.norm(profiles[:, i] - profiles[:, j])) for i, j in pairs]
+    name = "linear f: no proportional profiles"
+    if not pairs:
+        return Finding(name, True, "there is one source")
+    closest = int(np.argmin(apart))
+    i, j = pairs[closest]
+    told = f"the most similar ones, of sources {i + 1} and {j + 1}, are {apart[closest]:.2g} apart"
+    return Finding(name, apart[closest] > 1e-10, told)
+
+
+def mixing_recovered(true: ArrayLike, fitted: ArrayLike) -> Array:
+    """Return A, (n, n), with z_true = z_fitted A on noise-free observations.
+
+    It is the fitted F times the (pseudo)inverse of the true one, (n, d) each: a scaled permutation
+    if F was recovered.
+    """
+    one = finite_array("true", true, ("n", "d"), np.float64)
+    two = finite_array("fitted", fitted, one.shape, np.float64)
+    return np.asarray(two @ np.linalg.pinv(one))
+
+
+def separate_linear(dataset: NonstationaryData) -> Array:
+    """Return the sources of a linear mixing, (N, n), from the covariances of two segments.
+
+    For f(z) = z F the first two segments have the covariances S_u = F' diag(v_u) F + sigma^2 I.
+    Without the noise the generalised eigenvectors of the pair are the rows that undo F, one for
+    each ratio v_1i / v_0i of variances: they are unique up to order and scale where no two ratios
+    are equal. Two segments are enough, whatever n. The noise is subtracted as far as it is known
+    (sigma^2); each estimate keeps its share of it.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two segments, n < d, a nonlinear mixing, or so few samples that an estimated
+        covariance is not positive definite.
+    """
+    if dataset.n_segments < 2 or dataset.n_latents != dataset.n_observed:
+        raise ValueError(
+            "dataset must have at least two segments and n = d; "
+            f"got M = {dataset.n_segments}, n = {dataset.n_latents}, d = {dataset.n_observed}."
+        )
+    if len(dataset.mixing.matrices) != 1:
+        raise ValueError("dataset must have a linear mixing (preset 'linear').")
+    x = dataset.x.astype(np.float64)
+    noise = dataset.noise_variance * np.eye(dataset.n_observed)
+    first, second = (np.cov(x[dataset.u == u].T) - noise for u in (0, 1))
+    try:
+        _, rows = eigh(second, first)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            "dataset must have enough samples in its first two segments; without the noise their "
+            "estimated covariance is not positive definite."
+        ) from error
+    return np.asarray(x @ rows)
+
+
+def _unpack(flat: Array, m: int, n: int, d: int) -> tuple[Array, Array]:
+    return flat[: n * d].reshape(n, d), flat[n * d :].reshape(m, n)

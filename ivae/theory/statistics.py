@@ -1,0 +1,203 @@
+"""Condition (ii) of Theorem 1, and what Theorem 2 asks: sufficient statistics, judged.
+
+For the shipped families the answers are known facts. For a user's own T they are numbers on a grid:
+the share of the support on which a derivative vanishes, and by how much 1, T_1, ..., T_k are
+linearly independent, on the whole support and on pieces of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from ivae.families import ExponentialFamily
+from ivae.support.checks import positive_number
+from ivae.theory.findings import Finding
+
+Array = NDArray[np.floating[Any]]
+
+N_GRID = 4001
+N_PIECES = 8
+FLAT = 1e-11  # A slope is 0 below this share of T's mean slope over its support: rounding.
+DEPENDENT = 1e-7  # Singular values of standardised statistics below this are rounding.
+MOST_FLAT = 1e-3  # A larger share of flat grid cells is an interval, not isolated points.
+SAME = 1e-9  # Two minima are equal within this share of T's range.
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Sufficient statistics of a user's own family, for one latent.
+
+    Attributes
+    ----------
+    function
+        T, from latents (G,) to (G, k), or (G,) for k = 1.
+    support
+        Where the latent lives, (low, high); either end may be infinite.
+    reach
+        How far out to look where an end is infinite.
+    name
+        For the report.
+    """
+
+    function: Callable[[Array], Array]
+    support: tuple[float, float] = (-np.inf, np.inf)
+    reach: float = 5.0
+    name: str = "given statistics"
+
+    def __post_init__(self) -> None:
+        low, high = self.support
+        positive_number("reach", self.reach)
+        if not low < high:
+            raise ValueError(f"support must be (low, high) with low < high; got {self.support}.")
+        values = self(self.grid())
+        if values.ndim != 2 or len(values) != N_GRID or not np.isfinite(values).all():
+            raise ValueError(
+                "function must return finite values of shape (G, k) for latents (G,); got shape "
+                f"{values.shape} for G = {N_GRID}."
+            )
+
+    def __call__(self, z: Array) -> Array:
+        """Return T(z), (G, k), of latents (G,)."""
+        values = np.asarray(self.function(z), dtype=np.float64)
+        return values[:, None] if values.ndim == 1 else values
+
+    @property
+    def k(self) -> int:
+        """Number of statistics."""
+        return int(self(self.grid()).shape[1])
+
+    def grid(self) -> Array:
+        """Return the points at which T is looked at, (G,)."""
+        low, high = self.support
+        first = low if np.isfinite(low) else min(-self.reach, high - self.reach)
+        last = high if np.isfinite(high) else max(self.reach, low + self.reach)
+        return np.linspace(first, last, N_GRID)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a shipped family's statistics."""
+
+    formula: str
+    derivative: str
+    minimum: str
+    has_unique_minimum: bool
+
+
+FACTS = {
+    "gaussian-scale": Facts("T = z^2", "2 z, is 0 at z = 0 alone", "at z = 0 alone", True),
+    "gaussian": Facts(
+        "T = (z^2, z)", "(2 z, 1), has a 0 at z = 0 alone", "not asked, k = 2", False
+    ),
+    "laplace": Facts("T = |z|", "sign(z), exists but at z = 0, is never 0", "at z = 0 alone", True),
+    "gaussian-location": Facts("T = z", "1, is never 0", "nowhere: T is monotonic", False),
+}
+
+
+def finding_two(statistics: ExponentialFamily | Statistics) -> Finding:
+    """Judge condition (ii), with the assumption that Lemma 1 needs beside it.
+
+    Every T_j must have a derivative that is almost nowhere 0, and no combination of T_1, ..., T_k
+    may be constant on the latent's support. The paper states the first half; the second is what
+    makes A of Eq. (12) invertible, see chapter 3. (Later versions ask for it on every set of
+    positive measure, which is enough whatever the support: pieces on which it fails are named.)
+    """
+    if isinstance(statistics, ExponentialFamily):
+        facts = FACTS[statistics.name]
+        told = f"{facts.formula}: the derivative, {facts.derivative}"
+        return Finding("(ii) statistics", True, f"{told}; linearly independent on every interval")
+    shares, whole, worst = derivative_zero_share(statistics), *independence(statistics)
+    numbers = (
+        f"{statistics.name}: a derivative vanishes on {100 * shares.max():.2g} % of the support; "
+        f"smallest singular value of the standardised statistics {whole:.2g}, on the worst of "
+        f"{N_PIECES} pieces {worst:.2g}"
+    )
+    if shares.max() > MOST_FLAT:
+        return Finding("(ii) statistics", False, f"{numbers}: T is constant on an interval")
+    if whole < DEPENDENT:
+        return Finding("(ii) statistics", False, f"{numbers}: they are linearly dependent")
+    if worst < DEPENDENT:
+        numbers += ": were the support that piece alone, they would be linearly dependent"
+    return Finding("(ii) statistics", True, numbers, is_certain=False)
+
+
+def finding_minimum(statistics: ExponentialFamily | Statistics, k: int) -> Finding:
+    """Judge what Theorem 2 asks beyond Theorem 1: k = 1, and a T with a unique minimum."""
+    name = "minimum (Theorem 2)"
+    if k != 1:
+        return Finding(name, False, f"k = {k}, and it asks for k = 1")
+    if isinstance(statistics, ExponentialFamily):
+        facts = FACTS[statistics.name]
+        told = f"{facts.formula} has its minimum {facts.minimum}"
+        return Finding(name, facts.has_unique_minimum, told)
+    places, at_open_end = minima(statistics)
+    where = ", ".join(f"{place:.3g}" for place in places)
+    if at_open_end:
+        reason = f"T is lowest at the end of what was looked at, z = {where}: no minimum there"
+        return Finding(name, False, reason)
+    return Finding(name, len(places) == 1, f"T has its minimum at z = {where}", is_certain=False)
+
+
+def derivative_zero_share(statistics: Statistics) -> Array:
+    """Return the share of the grid on which each T_j is flat, (k,)."""
+    z = statistics.grid()
+    values = statistics(z)
+    # Forward differences: a central one would call the top of a symmetric kink flat.
+    slopes = np.diff(values, axis=0) / np.diff(z)[:, None]
+    scale = np.ptp(values, axis=0) / np.ptp(z)
+    return np.asarray((np.abs(slopes) <= FLAT * scale).mean(0))
+
+
+def independence(statistics: Statistics) -> tuple[float, float]:
+    """Return how far 1, T_1, ..., T_k are from linear dependence, on the support and on pieces.
+
+    Each number is the smallest singular value of the statistics brought to mean 0 and deviation 1,
+    divided by the root of the number of points: the square root of the smallest eigenvalue of
+    their Gram matrix. It is 1 for uncorrelated statistics and 0 for dependent ones; on short pieces
+    any smooth statistics come near dependence, so only rounding counts as 0.
+    """
+    values = statistics(statistics.grid())
+    pieces = np.array_split(values, N_PIECES)
+    return _smallest(values), min(_smallest(piece) for piece in pieces)
+
+
+def minima(statistics: Statistics) -> tuple[list[float], bool]:
+    """Return where T (k = 1) is lowest, and whether only an end that is no end of the support is.
+
+    Local minima of the grid are refined; those that are equally deep count together.
+    """
+    z = statistics.grid()
+    t = statistics(z)[:, 0]
+    padded = np.concatenate(([np.inf], t, [np.inf]))
+    lowest = np.flatnonzero((t <= padded[:-2]) & (t < padded[2:]))
+    found: list[tuple[float, float]] = []
+    for i in lowest.tolist():
+        bounds = z[[max(i - 1, 0), min(i + 1, len(z) - 1)]]
+        refined: Any = minimize_scalar(
+            lambda x: float(statistics(np.array([x]))[0, 0]),
+            bounds=tuple(bounds),
+            method="bounded",
+            options={"xatol": 1e-10},
+        )
+        found.append(min((float(refined.fun), float(refined.x)), (float(t[i]), float(z[i]))))
+    best = min(found)[0]
+    places: list[float] = [
+        place for value, place in found if value <= best + SAME * float(np.ptp(t))
+    ]
+    is_open = [not np.isfinite(end) for end in statistics.support]
+    ends = [z[0] if is_open[0] else None, z[-1] if is_open[1] else None]
+    return places, any(place in ends for place in places)
+
+
+def _smallest(values: Array) -> float:
+    centred = values - values.mean(0)
+    deviation = centred.std(0)
+    if (deviation <= DEPENDENT**2 * np.abs(values).max(0)).any():
+        return 0.0
+    return float(np.linalg.svd(centred / deviation, compute_uv=False)[-1] / np.sqrt(len(values)))

@@ -1,0 +1,168 @@
+"""The four steps from likelihood to bound against the linear case, where each is exact."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from companion.c13 import diagnosis
+from companion.c13.diagnosis import Account, advantage, verdict
+from companion.c13.truth import write_truth
+
+from ivae import data, models
+from ivae.mixing import Mixing
+from ivae.nets import Network
+from ivae.theory import exact, linear
+
+VARIANCES = [0.3, 0.01, 1e-4]
+ROWS = np.arange(0, 120, 3)
+
+
+@pytest.fixture(scope="module")
+def case():
+    """Noise-free data with a linear f that is not orthogonal, and models that assume noise."""
+    rng = np.random.default_rng(0)
+    made = data.generate("linear", 0, 3, 4, 6, 20)
+    matrix = rng.standard_normal((3, 4))
+    made = replace(made, x=made.z @ matrix, mixing=Mixing((matrix,)), noise_variance=0.0)
+    network = Network(hidden=8, decoder_layers=1)
+    model = models.ivae(3, 4, 6, seeds=[0, 1, 2], network=network, decoder_variance=VARIANCES)
+    write_truth(model, [made] * 3)
+    exactly = [linear.LinearModel(matrix, made.variance, s2) for s2 in VARIANCES]
+    found = diagnosis.account(model, [made] * 3, ROWS, at_truth=True, n_draws=4000)
+    return made, model, exactly, found
+
+
+def test_likelihood_and_full_gaussian_are_exact(case):
+    made, _, exactly, found = case
+    for member, one in enumerate(exactly):
+        wanted = one.log_likelihood(made.x[ROWS], made.u[ROWS])
+        np.testing.assert_allclose(found.log_likelihood[member], wanted, atol=0.06)
+        np.testing.assert_allclose(found.full[member], wanted, atol=0.06)
+    assert found.is_reliable().all()
+
+
+def test_the_diagonal_costs_what_the_formula_says(case):
+    made, _, exactly, found = case
+    for member, one in enumerate(exactly):
+        slopes = np.broadcast_to(one.matrix, (len(ROWS), 3, 4))
+        v = made.variance[made.u[ROWS]]
+        cost = exact.mean_field_gap(slopes, VARIANCES[member], prior_variance=v)
+        assert found.costs["diagonal"][member] == pytest.approx(cost, abs=0.04)
+        assert cost > 0.1
+
+
+def test_the_network_step_is_the_elbo_of_the_encoder(case):
+    made, model, exactly, found = case
+    x, u = made.x[ROWS], made.u[ROWS]
+    posterior = model.infer(x, u)
+    for member, one in enumerate(exactly):
+        spread = np.exp(posterior.log_variance[member].numpy().astype(float))
+        covariance = np.einsum("bi,ij->bij", spread, np.eye(3))
+        wanted = one.elbo(x, u, posterior.mean[member], covariance)
+        # Antithetic pairs: what is left is the noise of a quadratic form.
+        np.testing.assert_allclose(found.network[member], wanted, rtol=0.2)
+        assert found.network[member].mean() == pytest.approx(wanted.mean(), rel=0.02)
+
+
+def test_the_costs_add_up_to_the_gap(case):
+    *_, found = case
+    total = sum(found.costs.values())
+    np.testing.assert_allclose(total, (found.log_likelihood - found.network).mean(1))
+
+
+def test_the_model_at_the_truth_and_the_dataset_give_the_same_account(case):
+    made, model, _, found = case
+    other = diagnosis.account(model, [made] * 3, ROWS, n_draws=4000)
+    for name, values in other.means.items():
+        np.testing.assert_allclose(values, found.means[name], atol=0.04, rtol=1e-3)
+
+
+def test_at_small_variances_the_likelihood_is_the_density_without_noise():
+    """By change of variables; the full Gaussian then loses next to nothing, the diagonal does."""
+    made = data.generate("released", 1, 3, 3, 6, 50)
+    network = Network(hidden=8)
+    model = models.ivae(3, 3, 6, seeds=[0, 0], network=network, decoder_variance=[1e-3, 1e-7])
+    found = diagnosis.account(model, [made] * 2, np.arange(0, 300, 6), at_truth=True)
+    density = exact.log_density_given_segment(made)[::6].mean()
+    assert found.means["log_likelihood"][1] == pytest.approx(density, abs=0.02)
+    assert found.costs["gaussian"][1] < 0.05 < found.costs["gaussian"][0]
+    slopes = made.mixing.jacobian(made.z[::6])
+    cost = exact.mean_field_gap(slopes, 1e-7, prior_variance=made.variance[made.u[::6]])
+    assert found.costs["diagonal"][1] == pytest.approx(cost, abs=0.15)
+    assert cost > 0.5
+
+
+def account_of(*steps, effective=100.0):
+    rows = [np.full((2, 5), float(step)) for step in steps]
+    return Account(*rows, np.full((2, 5), effective))
+
+
+def test_an_advantage_is_a_difference_of_means():
+    lead = advantage(account_of(3, 2, 1, -4), account_of(2, 2.5, 1, -9))
+    assert [v.tolist() for v in lead.values()] == [[1, 1], [-0.5, -0.5], [0, 0], [5, 5]]
+    with pytest.raises(ValueError, match="accounts of the same observations"):
+        advantage(account_of(1, 1, 1, 1), account_of(1, 1, 1, 1).of([0]))
+
+
+def test_few_effective_draws_are_reported():
+    assert not account_of(1, 1, 1, 1, effective=diagnosis.FEWEST - 1).is_reliable().any()
+    assert account_of(1, 1, 1, 1, effective=diagnosis.FEWEST).is_reliable().all()
+
+
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        ([1, 1, 1, 1], "likelihood"),
+        ([-1, 1, 1, 1], "gaussian"),
+        ([-1, -1, 1, 1], "diagonal"),
+        ([-1, -1, -1, 1], "network"),
+        ([1, -1, -1, 1], "network"),
+        ([1, -1, 1, 1], "diagonal"),
+        ([0.01, 1, 1, 1], "gaussian"),
+        ([1, 1, 1, 0], "search"),
+        ([1, 1, 1, 0.01], "search"),
+        ([-1, -1, -1, -1], "search"),
+    ],
+)
+def test_the_highest_step_from_which_it_leads_is_named(lead, expected):
+    assert verdict(lead) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda made, model: diagnosis.account(model, [made], [0]), "one entry for each of 3"),
+        (lambda made, model: diagnosis.account(model, [made] * 3, [0.5]), "rows must be whole"),
+        (lambda made, model: diagnosis.account(model, [made] * 3, []), "at least one"),
+        (lambda made, model: verdict([1, 2, 3]), r"lead must have shape \(4\)"),
+        (lambda made, model: verdict([1, 2, 3, np.nan]), "lead"),
+    ],
+)
+def test_bad_input_is_named(case, call, message):
+    made, model, *_ = case
+    with pytest.raises(ValueError, match=message):
+        call(made, model)
+
+
+def test_a_table_has_the_means_of_each_setting():
+    rows = [np.repeat([[4.0], [2.0], [0.0], [6.0]], 3, 1) - step for step in range(4)]
+    found = diagnosis.table(Account(*rows, rows[0]), ["a", "b"], [0.2, 0.4, 0.6, 1.0])
+    assert found.loc["a"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.3])
+    assert found.loc["b"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.8])
+    steps = ["Gaussian", "diagonal", "network"]
+    np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(axis=1), found["ELBO"])
+    with pytest.raises(ValueError, match="settings must divide the 4 solutions evenly; got 3"):
+        diagnosis.table(Account(*rows, rows[0]), ["a", "b", "c"], [0.2] * 4)
+
+
+def test_settings_that_rest_on_few_draws_are_left_out_with_a_reason():
+    good, bad = account_of(1, 1, 1, 1), account_of(1, 1, 1, 1, effective=3.0)
+    mixed = Account(*(np.concatenate(pair) for pair in zip(
+        *((one.log_likelihood, one.full, one.diagonal, one.network, one.effective)
+          for one in (good, bad)), strict=True)))  # fmt: skip
+    assert diagnosis.left_out(["a", "b"], good, good) == {}
+    found = diagnosis.left_out(["a", "b"], mixed)
+    assert list(found) == ["b"]
+    assert "fewer than 3.0 draws" in found["b"]
+    with pytest.raises(ValueError, match="settings must divide the 2 solutions evenly; got 3"):
+        diagnosis.left_out(["a", "b", "c"], good)

@@ -1,0 +1,118 @@
+"""Condition (ii): facts of the shipped families against numbers, and statistics that break it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivae.families import FAMILIES
+from ivae.theory import statistics
+from ivae.theory.statistics import Statistics
+
+BROKEN = {
+    "twice the same": lambda z: np.stack((z**2, 2 * z**2), 1),
+    "a sum of the others": lambda z: np.stack((z**2, z, z**2 - 3 * z + 1), 1),
+    "constant on an interval": lambda z: np.maximum(z, 0),
+    "a step": lambda z: np.sign(z),
+}
+SOUND = {
+    "square": lambda z: z**2,
+    "square and line": lambda z: np.stack((z**2, z), 1),
+    "high powers": lambda z: np.stack((z**4, z**3, z), 1),
+    "absolute value": np.abs,
+    "smooth": lambda z: np.stack((np.log(np.cosh(z)), np.tanh(z)), 1),
+}
+
+
+@pytest.mark.parametrize("function", BROKEN.values(), ids=BROKEN)
+def test_what_breaks_the_condition_is_found(function):
+    assert statistics.finding_two(Statistics(function)).holds is False
+
+
+def test_dependence_counts_on_the_support():
+    """z^2 and z |z| are independent on the line, and one on half of it."""
+
+    def function(z):
+        return np.stack((z**2, z * np.abs(z)), 1)
+
+    whole = statistics.finding_two(Statistics(function))
+    assert (whole.holds, whole.is_certain) == (True, False)
+    assert "were the support that piece alone" in whole.reason
+    assert statistics.finding_two(Statistics(function, support=(0, np.inf))).holds is False
+
+
+@pytest.mark.parametrize("function", SOUND.values(), ids=SOUND)
+def test_sound_statistics_pass(function):
+    finding = statistics.finding_two(Statistics(function))
+    assert finding.holds is True
+    assert finding.verdict == "not seen to fail"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_facts_of_the_families_are_what_numbers_say(name):
+    family = FAMILIES[name]
+
+    def function(z):
+        return family.statistics(torch.as_tensor(z)).numpy()
+
+    numbers = Statistics(function)
+    assert numbers.k == family.k
+    assert statistics.finding_two(numbers).holds is statistics.finding_two(family).holds is True
+    fact = statistics.finding_minimum(family, family.k)
+    assert statistics.finding_minimum(numbers, family.k).holds is fact.holds
+    assert set(statistics.FACTS) == set(FAMILIES)
+
+
+@given(
+    matrix=st.lists(st.floats(-3, 3), min_size=4, max_size=4).filter(
+        lambda m: min(abs(m[0] * m[3] - m[1] * m[2]), abs(m[0] - m[2]), abs(m[1] - m[3])) > 0.1
+    )
+)
+def test_the_verdict_does_not_depend_on_the_basis(matrix):
+    """T and an invertible linear map of it are the same family."""
+    turn = np.reshape(matrix, (2, 2))
+    sound = Statistics(lambda z: np.stack((z**2, z), 1) @ turn)
+    broken = Statistics(lambda z: np.stack((z**2, -z * z), 1) @ turn)
+    assert statistics.finding_two(broken).holds is False
+    # A basis may hold a statistic that is flat at one point, never on an interval.
+    assert statistics.finding_two(sound).holds is True
+
+
+@pytest.mark.parametrize(
+    ("function", "support", "places", "holds"),
+    [
+        (lambda z: (z - 1.234567) ** 2, (-np.inf, np.inf), [1.234567], True),
+        (lambda z: (z**2 - 2) ** 2, (-np.inf, np.inf), [-(2**0.5), 2**0.5], False),
+        (lambda z: (z**2 - 2) ** 2 + 0.01 * z, (-np.inf, np.inf), [-1.4148], True),
+        (lambda z: z, (-np.inf, np.inf), [-5.0], False),
+        (lambda z: z, (0, np.inf), [0.0], True),
+        (lambda z: -z, (0, np.inf), [5.0], False),
+    ],
+)
+def test_minima(function, support, places, holds):
+    statistics = Statistics(function, support)
+    found, _ = statistics.minima(statistics)
+    assert found == pytest.approx(places, abs=1e-4)
+    assert statistics.finding_minimum(statistics, 1).holds is holds
+
+
+def test_theorem_two_is_about_one_statistic():
+    finding = statistics.finding_minimum(FAMILIES["gaussian"], 2)
+    assert finding.holds is False
+    assert finding.reason == "k = 2, and it asks for k = 1"
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "message"),
+    [
+        (lambda z: z[:5], {}, r"shape \(G, k\) for latents \(G,\); got shape \(5, 1\)"),
+        (lambda z: 1 / (z - z), {}, "finite values"),
+        (lambda z: z, {"support": (1, 0)}, "support must be"),
+        (lambda z: z, {"reach": 0}, "reach must be a finite number above 0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_bad_statistics_are_named(function, options, message):
+    with pytest.raises(ValueError, match=message):
+        Statistics(function, **options)
