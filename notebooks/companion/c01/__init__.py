@@ -1,1 +1,8 @@
-"""To be described."""
+"""For chapter 1: models that no data tell apart.
+
+May import ivae and the shared modules of companion; imported by chapter 1 alone.
+"""
+
+from companion.c01 import constructions, figures
+
+__all__ = ["constructions", "figures"]

@@ -1,1 +1,8 @@
-"""To be described."""
+"""For chapter 3: what breaks the conditions of the theorems.
+
+May import ivae and the shared modules of companion; imported by chapter 3 alone.
+"""
+
+from companion.c03 import erasing_noise, figures, level_sets
+
+__all__ = ["erasing_noise", "figures", "level_sets"]

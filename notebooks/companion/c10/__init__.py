@@ -1,1 +1,8 @@
-"""To be described."""
+"""For chapter 10: whether there is a step where the theorem begins.
+
+May import ivae and the shared modules of companion; imported by chapter 10 alone.
+"""
+
+from companion.c10 import figures, increments
+
+__all__ = ["figures", "increments"]

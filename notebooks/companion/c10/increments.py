@@ -15,7 +15,7 @@ Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Rises:
+class Increments:
     """By how much a score rises from each setting to the next, dataset by dataset.
 
     Attributes
@@ -60,7 +60,7 @@ class Rises:
         return "step" if is_step else "gradual"
 
 
-def rises(settings: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> Rises:
+def increments(settings: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> Increments:
     """Measure the rises of a score from each setting to the next, paired by dataset.
 
     Parameters
@@ -90,7 +90,7 @@ def rises(settings: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> R
     mean, half = _interval(steps, (1 - confidence) / len(steps))
     (total,), (half_total,) = _interval((table[-1] - table[0])[None], 1 - confidence)
     ends = mean - half, mean + half
-    return Rises(
+    return Increments(
         places[1:], steps, mean, *ends, float(total), total - half_total, total + half_total
     )
 

@@ -1,1 +1,8 @@
-"""To be described."""
+"""For chapter 11: laws over the segments on which linear ICA is tried.
+
+May import ivae and the shared modules of companion; imported by chapter 11 alone.
+"""
+
+from companion.c11 import figures, laws
+
+__all__ = ["figures", "laws"]

@@ -1,1 +1,8 @@
-"""To be described."""
+"""For chapter 12: bits, relaxed or not, and what they tell.
+
+May import ivae and the shared modules of companion; imported by chapter 12 alone.
+"""
+
+from companion.c12 import bits, discrete, figures
+
+__all__ = ["bits", "discrete", "figures"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from companion.c10.increments import rises
+from companion.c10.increments import increments
 from scipy.stats import ttest_1samp
 
 MANY = [2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -19,7 +19,7 @@ def noisy(levels, sd=0.01, n_datasets=8, seed=0):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_step_is_found_where_it_is(at, seed):
     levels = np.where(np.array(MANY) < at, 0.7, 0.9)
-    found = rises(MANY, noisy(levels, seed=seed))
+    found = increments(MANY, noisy(levels, seed=seed))
     assert found.verdict == "step"
     assert found.into[found.largest] == at
     assert found.total == pytest.approx(0.2, abs=0.03)
@@ -27,15 +27,15 @@ def test_a_step_is_found_where_it_is(at, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_even_rise_is_no_step(seed):
-    assert rises(MANY, noisy(np.linspace(0.7, 0.9, 9), seed=seed)).verdict == "gradual"
+    assert increments(MANY, noisy(np.linspace(0.7, 0.9, 9), seed=seed)).verdict == "gradual"
 
 
 def test_a_fall_is_no_rise():
-    assert rises(MANY, noisy(np.linspace(0.9, 0.7, 9))).verdict == "none"
+    assert increments(MANY, noisy(np.linspace(0.9, 0.7, 9))).verdict == "none"
 
 
 def test_chance_makes_a_rise_as_rarely_as_it_should():
-    verdicts = [rises(MANY, noisy(np.full(9, 0.8), seed=seed)).verdict for seed in range(400)]
+    verdicts = [increments(MANY, noisy(np.full(9, 0.8), seed=seed)).verdict for seed in range(400)]
     # One-sided 2.5 % of 400 is 10, with a standard deviation of 3.
     assert 1 <= 400 - verdicts.count("none") <= 20
 
@@ -43,15 +43,15 @@ def test_chance_makes_a_rise_as_rarely_as_it_should():
 def test_a_large_rise_that_the_datasets_do_not_share_is_no_step():
     scores = noisy([0.5, 0.5, 0.7], n_datasets=4, sd=1e-3)
     scores[2] += [0.3, -0.1, 0.3, -0.1]
-    found = rises([1, 2, 3], scores)
+    found = increments([1, 2, 3], scores)
     assert found.mean[1] >= found.total / 2
     assert found.low[1] < 0
     assert found.verdict == "none"
 
 
-def test_rises_are_students_intervals_with_bonferronis_correction():
+def test_increments_are_students_intervals_with_bonferronis_correction():
     scores = np.random.default_rng(3).uniform(size=(4, 5))
-    found = rises([1, 2, 4, 8], scores, confidence=0.9)
+    found = increments([1, 2, 4, 8], scores, confidence=0.9)
     steps = scores[1:] - scores[:-1]
     np.testing.assert_allclose(found.values, steps)
     for i, values in enumerate(steps):
@@ -74,6 +74,6 @@ def test_rises_are_students_intervals_with_bonferronis_correction():
         ([1, 2], np.ones((2, 3)), {"confidence": 1.0}, "confidence must be between 0 and 1"),
     ],
 )
-def test_rises_refuse_what_they_cannot_compare(settings, scores, options, message):
+def test_increments_refuse_what_they_cannot_compare(settings, scores, options, message):
     with pytest.raises(ValueError, match=message):
-        rises(settings, scores, **options)
+        increments(settings, scores, **options)

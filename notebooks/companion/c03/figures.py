@@ -1,19 +1,66 @@
-"""Figures of the theory: noise that erases, ellipses to move along, A, and what segments span."""
+"""Figures of the theory: L, what segments span, noise that erases, and A."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
 
-from companion.style import BLUE, GREY, ORANGE, WIDTH, panels
+from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, Array, panels
 from ivae.theory.rank import RankReport
 
-Array = NDArray[np.floating[Any]]
+
+def l_matrices(matrices: Mapping[str, Array]) -> Figure:
+    """Draw matrices L of Eq. (13) as heat maps, each on its own symmetric scale."""
+    figure, axes = panels(len(matrices), 2.9)
+    for axis, (title, matrix) in zip(axes, matrices.items(), strict=True):
+        bound = np.abs(matrix).max()
+        image = axis.imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
+        axis.set(title=title, xlabel="point $u^l$", ylabel="row $(i, j)$")
+        n_rows, n_columns = matrix.shape
+        axis.set_xticks(range(n_columns), [str(i + 1) for i in range(n_columns)])
+        axis.set_yticks(range(n_rows), [str(i + 1) for i in range(n_rows)])
+        figure.colorbar(image, ax=axis, shrink=0.8)
+    return figure
+
+
+def against_segments(
+    curves: Mapping[str, tuple[Array, Array]],
+    y_label: str,
+    needed: Mapping[str, int],
+    *,
+    log: bool = False,
+) -> Figure:
+    """Draw median and 10-90 % range over datasets against the number of segments.
+
+    ``curves`` maps names to (segments (S,), values (S, R)); ``needed`` maps the same names to
+    n k + 1, marked by a dotted line.
+    """
+    figure, (axis,) = panels(1, 3.0)
+    for (name, (segments, values)), colour in zip(curves.items(), cycle(COLOURS), strict=False):
+        finite = np.isfinite(values).all(1)
+        low, middle, high = np.quantile(values[finite], (0.1, 0.5, 0.9), axis=1)
+        axis.plot(segments[finite], middle, "o-", ms=3.5, color=colour, label=name)
+        axis.fill_between(segments[finite], low, high, color=colour, alpha=0.2, linewidth=0)
+        axis.axvline(needed[name], color=colour, ls=":", lw=1.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.annotate(
+            f"$nk+1={needed[name]}$",
+            (needed[name], 0.0),
+            (4, 4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=colour,
+        )
+    axis.set(xlabel="segments $M$", ylabel=y_label)
+    if log:
+        axis.set_yscale("log")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
 
 
 def erased(
@@ -25,10 +72,10 @@ def erased(
     the noise at frequencies t.
     """
     figure, (left, middle, right) = panels(3, 2.5)
-    styles = ({"color": BLUE, "lw": 2.2}, {"color": ORANGE, "lw": 1.4, "ls": (0, (4, 2))})
+    looks = ((BLUE, 2.2, "-"), (ORANGE, 1.4, (0, (4, 2))))
     for axis, curves, title in ((left, clean, "without noise"), (right, noisy, "with noise")):
-        for (name, values), style in zip(curves.items(), styles, strict=True):
-            axis.plot(x, values, label=name, **style)
+        for (name, values), (colour, width, dashes) in zip(curves.items(), looks, strict=True):
+            axis.plot(x, values, label=name, color=colour, lw=width, ls=dashes)
         axis.set(title=title, xlabel="$x$", ylim=(0, None), yticks=[])
     middle.plot(t, modulus, color=GREY, lw=2)
     middle.set(title="noise, in frequency", xlabel="$t$", ylim=(0, None), yticks=[0, 1])
@@ -69,8 +116,7 @@ def spanned(report: RankReport, most: int, highest: float) -> Figure:
     )
     table = np.full((size, most), np.nan)
     table[:, : len(report.points)] = report.matrix * np.sqrt(len(report.points))
-    bound = 1.0
-    left.imshow(table, cmap="RdBu_r", vmin=-bound, vmax=bound, aspect="auto")
+    left.imshow(table, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     left.set_yticks(range(size), [f"$z_{i + 1}$" for i in range(size)])
     left.set_xticks(range(4, most, 5), [str(i + 1) for i in range(4, most, 5)])
     left.set(title="$\\lambda_i(u)$ minus its mean", xlabel="segment $u$")

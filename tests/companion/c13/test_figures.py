@@ -1,17 +1,10 @@
-"""Figures of preferences show every dataset and the means, and name what is missing."""
+"""Figures of what an objective prefers show every dataset and the means."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from companion import style
-from companion.preferences import costs, drifts, leads
+from companion.c13 import figures
 
-
-@pytest.fixture(autouse=True)
-def closed():
-    style.use_style()
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("book_style")
 
 
 def by_variance(seed, variances=(0.01, 1.0, 1e-5)):
@@ -34,7 +27,7 @@ def labels(figure):
 
 def test_leads_show_every_dataset_and_join_means_in_order():
     given = {"likelihood": by_variance(0), "diagonal": by_variance(1)}
-    figure = leads(given)
+    figure = figures.leads(given)
     (axis,) = figure.axes
     for values in given.values():
         for variance, each in values.items():
@@ -51,7 +44,9 @@ def test_leads_show_every_dataset_and_join_means_in_order():
 
 
 def test_costs_have_a_panel_for_each_solution_on_one_scale():
-    figure = costs({"truth": {"network": by_variance(2)}, "end": {"network": by_variance(3)}})
+    figure = figures.costs(
+        {"truth": {"network": by_variance(2)}, "end": {"network": by_variance(3)}}
+    )
     assert [axis.get_title() for axis in figure.axes] == ["truth", "end"]
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     assert labels(figure) == ["network"]
@@ -61,27 +56,10 @@ def test_drifts_show_the_gain_since_the_start_beside_the_score():
     epochs = np.array([0.0, 0.5, 1.0])
     objective = np.array([[-100.0, -50.0], [-40.0, -45.0], [-10.0, -20.0]])
     mcc = np.array([[0.9, 0.95], [0.8, 0.9], [0.6, 0.7]])
-    upper, lower = drifts({"a": (epochs, objective, mcc)}, floor=[0.6, 0.7, 0.8]).axes
+    upper, lower = figures.drifts({"a": (epochs, objective, mcc)}, np.array([0.6, 0.7, 0.8])).axes
     (gain,) = [line for line in upper.lines if line.get_label() == "a"]
     np.testing.assert_allclose(gain.get_ydata(), [0, (60 + 5) / 2, (90 + 30) / 2])
     drawn = [line.get_ydata() for line in lower.lines if len(line.get_ydata()) == 3]
     for wanted in (mcc[:, 0], mcc[:, 1], mcc.mean(1)):
         assert any(np.allclose(one, wanted) for one in drawn)
     assert any(np.allclose(line.get_ydata(), 0.7) for line in lower.lines)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: leads({}), "by_step must hold at least one entry"),
-        (lambda: leads({"a": {0.1: [np.nan]}}), "a at 0.1"),
-        (lambda: costs({}), "by_place must hold at least one entry"),
-        (lambda: costs({"truth": {}}), "truth must hold at least one entry"),
-        (lambda: drifts({}), "curves must hold at least one entry"),
-        (lambda: drifts({"a": ([0, 1], np.ones((2, 3)), np.ones((2, 2)))}), "MCC of a"),
-        (lambda: drifts({"a": ([0], np.ones((2, 3)), np.ones((2, 3)))}), "epochs of a"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -1,24 +1,27 @@
-"""The figures draw what they are given."""
+"""Figures of the theory draw what they are given, and leave out what is not finite."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from companion import sketches
+from companion.c03 import figures
 
 from ivae.theory.rank import spread_report
 
+pytestmark = pytest.mark.usefixtures("book_style")
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
+
+def test_against_segments_leaves_out_what_is_not_finite():
+    segments = np.arange(2, 6)
+    values = np.array([[np.nan, np.nan], [1.0, 3.0], [2.0, 4.0], [3.0, 5.0]])
+    (axis,) = figures.against_segments({"k": (segments, values)}, "margin", {"k": 3}).axes
+    np.testing.assert_array_equal(axis.lines[0].get_xdata(), [3, 4, 5])
+    np.testing.assert_array_equal(axis.lines[0].get_ydata(), [2.0, 3.0, 4.0])
 
 
 def test_both_models_are_in_both_panels():
     x, t = np.linspace(-1, 1, 5), np.linspace(0, 2, 4)
     clean = {"one": x + 2, "two": x + 3}
     noisy = {"one": x + 4, "two": x + 4}
-    left, middle, right = sketches.erased(x, clean, noisy, t, 1 - t / 2).axes
+    left, middle, right = figures.erased(x, clean, noisy, t, 1 - t / 2).axes
     for axis, curves in ((left, clean), (right, noisy)):
         drawn = [line.get_ydata() for line in axis.lines]
         np.testing.assert_array_equal(drawn, list(curves.values()))
@@ -27,7 +30,7 @@ def test_both_models_are_in_both_panels():
 
 def test_every_entry_is_written():
     matrix = np.array([[0.123, -0.9], [0.5, 1.0]])
-    (axis,) = sketches.matrices({"A": matrix}, "T", "T'").axes
+    (axis,) = figures.matrices({"A": matrix}, "T", "T'").axes
     assert [text.get_text() for text in axis.texts] == ["0.12", "-0.90", "0.50", "1.00"]
     assert axis.texts[1].get_color() == "white"
 
@@ -35,7 +38,7 @@ def test_every_entry_is_written():
 def test_segments_without_a_place_in_the_rank_show_no_singular_value():
     lam = np.random.default_rng(0).standard_normal((3, 4, 1))
     report = spread_report(lam)
-    left, right = sketches.spanned(report, 10, 1.0).axes
+    left, right = figures.spanned(report, 10, 1.0).axes
     heights = [bar.get_height() for bar in right.patches]
     np.testing.assert_allclose(heights[:3], report.singular_values[:3])
     assert heights[3] == 0

@@ -1,0 +1,8 @@
+"""For chapter 6: the paper's Figure 2.
+
+May import ivae and the shared modules of companion; imported by chapter 6 alone.
+"""
+
+from companion.c06 import figures
+
+__all__ = ["figures"]
