@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ivae.support.checks import one_of
@@ -205,7 +208,9 @@ class Laplace(ExponentialFamily):
     def sample(self, lam: Tensor, generator: torch.Generator | None = None) -> Tensor:
         scale = -1 / lam[..., 0]
         uniform = torch.rand(scale.shape, generator=generator, dtype=scale.dtype) - 0.5
-        return -scale * uniform.sign() * torch.log1p(-2 * uniform.abs())
+        # A draw of exactly 0, one in 2^24 of float32's, would be at infinity.
+        least = torch.finfo(scale.dtype).eps / 2
+        return -scale * uniform.sign() * torch.log1p((-2 * uniform.abs()).clamp(min=least - 1))
 
 
 FAMILIES: dict[str, ExponentialFamily] = {
@@ -220,3 +225,13 @@ def family_named(name: str) -> ExponentialFamily:
 
 def _standard_normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.randn(like.shape, generator=generator, dtype=like.dtype)
+
+
+def standardised(family_name: str | None, rng: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw from a family's law of mean 0 and variance 1: of Laplace's, else of the Gaussian.
+
+    ``rng`` is a generator of numpy's, or its legacy ``RandomState``.
+    """
+    if family_name == "laplace":
+        return np.asarray(rng.laplace(scale=1 / math.sqrt(2), size=shape))
+    return np.asarray(rng.standard_normal(shape))

@@ -1,4 +1,4 @@
-"""What a decoder's output means: log p(x|z), and its gradient, for continuous and for binary x.
+"""What a decoder's output means: log p(x|z) for continuous and for binary x.
 
 A likelihood is a module of the model, so that whatever it keeps for each member follows the
 ensemble when members are cut out or moved to another device.
@@ -38,18 +38,6 @@ class GaussianLikelihood(nn.Module):
         """Return log p(x|z), (E, B), for x and f(z) of shape (E, B, d)."""
         return gaussian_log_density(x, decoded, self.variance.unsqueeze(1))
 
-    def total_and_slope(self, x: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sum of log p(x|z) over a minibatch, (E,), and minus its mean's gradient.
-
-        The gradient is that with respect to ``decoded``, (E, B, d).
-        """
-        size, d = x.shape[1:]
-        variance = self.variance.to(x.dtype)
-        residual = decoded - x
-        total = residual.square().sum((1, 2)) / variance
-        total += size * d * torch.log(2 * math.pi * variance)
-        return -0.5 * total, residual.mul_((1 / (size * variance)).view(-1, 1, 1))
-
     def check(self, x: NDArray[Any]) -> None:
         """Take any finite x."""
 
@@ -68,11 +56,6 @@ class BernoulliLikelihood(nn.Module):
         """Return log p(x|z), (E, B), for x of 0 and 1 and logits f(z), (E, B, d) each."""
         # Of the logit's two signs the one that x has: no logarithm of a rounded probability.
         return logsigmoid((2 * x - 1) * decoded).sum(-1)
-
-    def total_and_slope(self, x: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what :meth:`GaussianLikelihood.total_and_slope` does."""
-        total = self.log_density(x, decoded).sum(1)
-        return total, decoded.sigmoid().sub_(x).div_(x.shape[1])
 
     def check(self, x: NDArray[Any]) -> None:
         """Raise a ValueError unless x holds nothing but 0 and 1."""

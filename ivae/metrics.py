@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import ortho_group, rankdata
 
-from ivae.support.checks import finite_array, one_of, whole_number
+from ivae.support.checks import Array, finite_array, one_of, whole_number
 
 Correlation = Literal["pearson", "spearman"]
-Array = NDArray[np.floating[Any]]
 
 
 def correlation_matrix(z: ArrayLike, estimate: ArrayLike, kind: Correlation = "pearson") -> Array:

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import ortho_group
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from ivae.support.checks import finite_array, one_of
-
-Array = NDArray[np.floating[Any]]
+from ivae.support.activations import Activation, xtanh
+from ivae.support.checks import Array, finite_array, one_of
 
 N_TRIAL_MATRICES = 10_000  # `released`: matrices drawn to find the 25th percentile below.
 CONDITION_PERCENTILE = 25  # `released`: a mixing matrix must be conditioned at least this well.
@@ -31,11 +30,7 @@ class Nonlinearity(NamedTuple):
 
 
 NONLINEARITIES = {
-    "xtanh": Nonlinearity(
-        lambda a: np.tanh(a) + a / 10,
-        lambda a: 1.1 - np.tanh(a) ** 2,
-        lambda a: torch.tanh(a) + a / 10,
-    ),
+    "xtanh": Nonlinearity(xtanh, lambda a: 1.1 - np.tanh(a) ** 2, xtanh),
     "leaky-relu": Nonlinearity(
         lambda a: np.maximum(a, LEAK * a),
         lambda a: np.where(a > 0, 1, LEAK).astype(a.dtype),
@@ -143,14 +138,40 @@ def in_torch(mixings: Sequence[Mixing], like: Tensor) -> Callable[[Tensor], Tens
     return mix
 
 
-def three_layers(
-    matrix: Callable[[int], Array], n: int, d: int, one_matrix: bool, activation: str
+def draw_mixing(
+    preset: str,
+    n: int,
+    d: int,
+    rng: Any,
+    condition: float,
+    one_matrix: bool,
+    activation: Activation,
 ) -> Mixing:
-    """Return a mixing of three layers; ``matrix`` draws each of a number of rows, in their order.
+    """Draw the mixing of a preset layer by layer, see :class:`ivae.data.DataSettings`.
 
-    With ``one_matrix`` a single square one serves wherever a square one is needed.
+    With ``one_matrix`` a single square one serves wherever a square one is needed. ``rng`` is a
+    generator of numpy's, for ``released`` its legacy ``RandomState``, and the matrices of that
+    preset have float32 entries.
     """
+
+    def matrix(rows: int) -> Array:
+        if preset == "released":
+            trials = rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)).astype(np.float32)
+            return first_well_conditioned(
+                unit_columns(trials), lambda: (rng.uniform(0, 2, (rows, d)) - 1).astype(np.float32)
+            )
+        if preset == "paper":
+            trials = unit_columns(rng.uniform(-1, 1, (N_TRIAL_MATRICES, rows, d)))
+            return first_well_conditioned(trials, lambda: rng.uniform(-1, 1, (rows, d)))
+        turned = np.asarray(ortho_group.rvs(d, random_state=rng).reshape(d, d)[:rows])
+        # A spawned generator leaves the draws of `rng` as they are.
+        return stretched(turned, condition, rng.spawn(1)[0])
+
+    if preset == "bernoulli":
+        return Mixing((unit_columns(rng.standard_normal((n, d))),))
     first = matrix(n)
+    if preset == "linear":
+        return Mixing((first,))
     if not one_matrix:
         return Mixing((first, matrix(d), matrix(d)), activation)
     square = first if n == d else matrix(d)

@@ -4,30 +4,28 @@ The first axis of every stack counts the members of the ensemble; an encoder or 
 second axis for its outputs (mean, log variance). Batched matrix products carry all of them in one
 call, and because nothing mixes the stack's entries, a member trains as it would alone.
 
-Training does not go through autograd: with matrices this small its bookkeeping for an operation
-costs as much as the operation. :meth:`MLP.run` keeps what :meth:`MLP.pull_back` needs to return
-the gradients; tests hold them equal to autograd's.
+Autograd can differentiate all of this. :func:`ivae.training.train` does not let it: see
+:mod:`ivae.engine.backward`, which works from what :meth:`MLP.run` keeps.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
+from ivae.support.activations import ACTIVATIONS, Activation, activate
 from ivae.support.checks import one_of, whole_number
 
-Activation = Literal["xtanh", "leaky-relu"]
-ACTIVATIONS = ("xtanh", "leaky-relu")
 Initialisation = Literal["uniform", "xavier", "lecun"]
-INITIALISATIONS = ("uniform", "xavier", "lecun")
-SLOPE = 0.1  # Of both leaky activations, as in the released code.
+INITIALISATIONS = get_args(Initialisation)
 
 
 @dataclass(frozen=True)
@@ -88,12 +86,6 @@ class Linear(nn.Module):
         """Map x (S, B, in) to (S, B, out), S being the size of the whole stack."""
         return _affine(x, self.weight.flatten(0, -3), self.bias.flatten(0, -3))
 
-    def pull_back(self, x: Tensor, grad: Tensor, into: Sequence[Tensor]) -> None:
-        """Write the gradients of weight and bias, given those of the result, (S, B, out)."""
-        of_weight, of_bias = into
-        _product_into(x.mT, grad, of_weight.flatten(0, -3))
-        torch.sum(grad, 1, keepdim=True, out=of_bias.flatten(0, -3))
-
 
 class LinearOfSegment(nn.Module):
     """A linear layer on (x, one-hot u), its u part done as a row look-up.
@@ -130,22 +122,9 @@ class LinearOfSegment(nn.Module):
         picked = pick_rows(rows, index)
         return picked if x is None else torch.baddbmm(picked, x, self.weight.flatten(0, -3))
 
-    def pull_back(
-        self, x: Tensor | None, index: Tensor | None, grad: Tensor, into: Sequence[Tensor]
-    ) -> None:
-        """Write the gradients of weight, rows and bias, given those of the result."""
-        *of_weight, of_rows, of_bias = into
-        if index is None:
-            of_rows.copy_(grad.view_as(of_rows))
-        else:
-            of_rows.copy_(sum_rows(grad, index, of_rows[..., 0].numel()).view_as(of_rows))
-        torch.sum(of_rows, -2, keepdim=True, out=of_bias)
-        if x is not None:
-            _product_into(x.mT, grad, of_weight[0].flatten(0, -3))
-
 
 class Tape(NamedTuple):
-    """What an MLP's backward pass needs: inputs, and (activated, kept) for each hidden layer."""
+    """What the gradients of an MLP need: inputs, and (activated, kept) for each hidden layer."""
 
     x: Tensor | None
     rows: Tensor | None
@@ -189,6 +168,7 @@ class MLP(nn.Module):
         super().__init__()
         widths = [n_in] + [hidden] * (n_layers - 1) + [n_out]
         self.activation, self.n_segments = activation, n_segments
+        self.n_in, self.n_out, self.hidden, self.n_layers = n_in, n_out, hidden, n_layers
         self.first: Linear | LinearOfSegment = (
             LinearOfSegment(generators, heads, n_in, n_segments, widths[1], initialisation)
             if n_segments
@@ -196,14 +176,19 @@ class MLP(nn.Module):
         )
         inner = pairwise(widths[1:])
         hidden_layers = [Linear(generators, heads, a, b, initialisation) for a, b in inner]
-        self.rest: Sequence[Linear] = nn.ModuleList(hidden_layers)  # type: ignore[assignment]
+        self.rest = cast(Sequence[Linear], nn.ModuleList(hidden_layers))
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Width, number of linear maps and activation."""
+        return {name: getattr(self, name) for name in ("hidden", "n_layers", "activation")}
 
     def forward(self, x: Tensor | None = None, u: Tensor | None = None) -> Tensor:
         """Map x (E, B, in), and u (E, B) where the network sees it, to (E, heads..., B, out)."""
         return self.run(x, u)[0]
 
     def run(self, x: Tensor | None = None, u: Tensor | None = None) -> tuple[Tensor, Tape]:
-        """Do what :meth:`forward` does, and return what :meth:`pull_back` needs besides."""
+        """Do what :meth:`forward` does, and return what its gradients need besides."""
         stack = self.first.bias.shape[:-2]
         if x is not None:
             size, n_in = x.shape[-2:]
@@ -214,33 +199,65 @@ class MLP(nn.Module):
         a = self.first(x, index) if isinstance(self.first, LinearOfSegment) else self.first(x)
         layers = []
         for layer in self.rest:
-            h, kept = _activate(self.activation, a)
+            h, kept = activate(self.activation, a)
             layers.append((h, kept))
             a = layer(h)
         return a.view(*stack, *a.shape[-2:]), Tape(x, index, layers)
 
-    def pull_back(self, tape: Tape, grad: Tensor, into: Sequence[Tensor]) -> Tensor:
-        """Write the gradients of all parameters; return that of the first layer's result.
 
-        ``grad`` is that of the MLP's result; ``into`` holds a tensor for each parameter, in the
-        order of :meth:`torch.nn.Module.parameters`.
-        """
-        grad = grad.reshape(-1, *grad.shape[-2:])
-        end = len(into)
-        for layer, (h, kept) in zip(reversed(self.rest), reversed(tape.layers), strict=True):
-            layer.pull_back(h, grad, into[end - 2 : end])
-            end -= 2
-            grad = _product(grad, layer.weight.flatten(0, -3).mT)
-            grad = _through_activation(self.activation, grad, kept)
-        if isinstance(self.first, LinearOfSegment):
-            self.first.pull_back(tape.x, tape.rows, grad, into[:end])
-        elif tape.x is not None:
-            self.first.pull_back(tape.x, grad, into[:end])
-        return grad
+class Posterior(NamedTuple):
+    """Mean and log variance of q(z|x, u), each (E, B, n)."""
 
-    def pull_back_to_input(self, grad: Tensor) -> Tensor:
-        """Return the gradient of x, (S, B, in), given that of the first layer's result."""
-        return _product(grad, self.first.weight.flatten(0, -3).mT)
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Return mean + deviation * noise for standard normal noise (E, B, n) or (E, B, K, n)."""
+        mean, deviation = self.mean, torch.exp(0.5 * self.log_variance)
+        if noise.dim() > mean.dim():
+            mean, deviation = mean.unsqueeze(2), deviation.unsqueeze(2)
+        return mean + deviation * noise
+
+
+class MLPEncoder(nn.Module):
+    """q(z|x, u) = N(m, diag(v)): an MLP for m and one for log v, which see u where they are to."""
+
+    def __init__(self, net: MLP) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor, u: Tensor) -> Posterior:
+        """Return mean and log variance, (E, B, n) each, for x (E, B, d) and u (E, B)."""
+        mean, log_variance = self.net(x, u if self.net.n_segments else None).unbind(1)
+        return Posterior(mean, log_variance)
+
+
+class PriorTable(nn.Module):
+    """A prior's numbers for each segment that no network computes, (E, k, M, n), from 0 on."""
+
+    values: Tensor
+
+    def __init__(self, shape: tuple[int, int, int, int], is_fixed: bool = False) -> None:
+        super().__init__()
+        if is_fixed:
+            self.register_buffer("values", torch.zeros(shape))
+        else:
+            self.values = nn.Parameter(torch.zeros(shape))
+
+    def forward(self) -> Tensor:
+        """Return the numbers."""
+        return self.values
+
+
+Members = TypeVar("Members", bound=nn.Module)
+
+
+def members_of(module: Members, members: Sequence[int]) -> Members:
+    """Return a copy that holds these members alone, every tensor having the member axis first."""
+    part = copy.deepcopy(module)
+    for tensor in (*part.parameters(), *part.buffers()):
+        tensor.data = tensor.data[list(members)]
+    return part
 
 
 def row_index(u: Tensor, stack: Sequence[int], n_rows: int) -> Tensor:
@@ -257,56 +274,24 @@ def pick_rows(table: Tensor, index: Tensor) -> Tensor:
     return nn.functional.embedding(index, table.flatten(0, 1))
 
 
-def sum_rows(grad: Tensor, index: Tensor, n_rows: int) -> Tensor:
-    """Return the gradient (n_rows, c) of :func:`pick_rows`'s tables, all rows one after another."""
-    flat, where = grad.flatten(0, 1), index.flatten()
-    summed: Tensor = torch.ops.aten.embedding_dense_backward(flat, where, n_rows, -1, False)
-    return summed
-
-
 @lru_cache
 def _starts(n_tables: int, n_rows: int, device: torch.device) -> Tensor:
     return torch.arange(0, n_tables * n_rows, n_rows, device=device).unsqueeze(1)
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    if _is_narrow(weight):
-        return _product(x, weight) + bias
+    if is_narrow(weight):
+        return product(x, weight) + bias
     return torch.baddbmm(bias, x, weight)
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
+def product(a: Tensor, b: Tensor) -> Tensor:
     """Return a @ b; by way of its transpose where b is narrow: BLAS is four times faster there."""
-    return torch.bmm(b.mT, a.mT).mT if _is_narrow(b) else torch.bmm(a, b)
+    return torch.bmm(b.mT, a.mT).mT if is_narrow(b) else torch.bmm(a, b)
 
 
-def _product_into(a: Tensor, b: Tensor, out: Tensor) -> None:
-    if _is_narrow(b):
-        out.copy_(_product(a, b))
-    else:
-        torch.bmm(a, b, out=out)
-
-
-def _is_narrow(b: Tensor) -> bool:
+def is_narrow(b: Tensor) -> bool:
     return b.shape[-1] < 16
-
-
-def _activate(activation: Activation, a: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the activation of a, and what its derivative needs."""
-    if activation == "leaky-relu":
-        return nn.functional.leaky_relu(a, SLOPE), a
-    # tanh(a) = 2 sigmoid(2 a) - 1: the sigmoid is some nine times faster than torch.tanh on a CPU.
-    tanh = torch.rsub((a + a).sigmoid_(), -1, alpha=-2)
-    return torch.add(tanh, a, alpha=SLOPE), tanh
-
-
-def _through_activation(activation: Activation, grad: Tensor, kept: Tensor) -> Tensor:
-    """Multiply the gradient by the activation's derivative."""
-    if activation == "leaky-relu":
-        of_leaky: Tensor = torch.ops.aten.leaky_relu_backward(grad, kept, SLOPE, False)
-        return of_leaky
-    of_tanh: Tensor = torch.ops.aten.tanh_backward(grad, kept)
-    return of_tanh.add_(grad, alpha=SLOPE)
 
 
 def _bound(initialisation: Initialisation, fan_in: int, fan_out: int) -> float:

@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from functools import lru_cache
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from ivae.aggregate import Estimator, log_aggregate
 from ivae.families import ExponentialFamily
-from ivae.generative import GenerativeModel
-from ivae.passes import ForwardPass, Posterior
+from ivae.models import ForwardPass, LatentVariableModel
+from ivae.nets import Posterior
 from ivae.schedules import Weight, check_weight
 from ivae.support.checks import one_of, whole_number
+
+Estimator = Literal["weighted", "stratified"]
+RELEASED_WEIGHTS = (100.0, 1.0, 0.0, 10.0)  # a, b, c, d of the released iVAE code.
 
 
 class Elbo(NamedTuple):
@@ -95,7 +98,7 @@ class Decomposition:
     sum_i KL(q(z_i) || mean over u of p(z_i|u)) minus what u tells about the latents under the
     prior, and can be negative; TC need not be 0 for the true model.
 
-    log q(z) is estimated from the minibatch, see :mod:`ivae.aggregate`; that costs a term of size
+    log q(z) is estimated from the minibatch, see :func:`log_aggregate`; that costs a term of size
     B x B x n, computed only for members whose b, c, d are not all equal.
 
     Attributes
@@ -116,7 +119,7 @@ class Decomposition:
     def __post_init__(self) -> None:
         for name, weight in zip("abcd", self.weights, strict=True):
             check_weight(f"weight {name}", weight)
-        one_of("estimator", self.estimator, ("weighted", "stratified"))
+        one_of("estimator", self.estimator, get_args(Estimator))
 
     @property
     def weights(self) -> tuple[Weight, ...]:
@@ -186,6 +189,11 @@ class ImportanceWeighted:
 Objective = Bound | Decomposition | ImportanceWeighted
 
 
+def noise_shape(objective: Objective, n_latents: int) -> tuple[int, ...]:
+    """Return the shape of one sample's standard normal draws: (n,), or (K, n) for K draws."""
+    return (n_latents,) if objective.n_draws == 1 else (objective.n_draws, n_latents)
+
+
 def beta_tc_vae(
     beta: Weight, *, alpha: Weight = 1.0, gamma: Weight = 1.0, estimator: Estimator = "weighted"
 ) -> Decomposition:
@@ -202,10 +210,10 @@ def released_objective() -> Decomposition:
     It sets weights alone: build the model with ``decoder_variance=0.1``, as that code does, else
     the reconstruction weighs ten times more.
     """
-    return Decomposition(100.0, 1.0, 0.0, 10.0)
+    return Decomposition(*RELEASED_WEIGHTS)
 
 
-def elbo(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
+def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
     """Return the ELBO of Eq. (8), its KL term in closed form.
 
     Parameters
@@ -223,18 +231,6 @@ def elbo(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
     """
     _check_batch(model, x, u, noise)
     return _elbo(model(x, u, noise))
-
-
-def sampled_elbo(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
-    """Return log p(x, z|u) - log q(z|x, u) at one draw z: the integrand of Eq. (8), (E, B).
-
-    Its mean is the ELBO. Where q is the exact posterior, every draw gives log p(x|u) exactly.
-    Arguments and errors are those of :func:`elbo`.
-    """
-    _check_batch(model, x, u, noise)
-    done: ForwardPass = model(x, u, noise)
-    log_prior = model.family.log_density(done.z, done.prior).sum(-1)
-    return _log_likelihood(done) + log_prior - _log_q_of_draw(done.posterior, noise)
 
 
 def kl_to_prior(posterior: Posterior, family: ExponentialFamily, lam: Tensor) -> Tensor:
@@ -267,6 +263,55 @@ def _log_q_of_draw(posterior: Posterior, noise: Tensor) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + posterior.log_variance + noise.square()).sum(-1)
 
 
+def log_aggregate(
+    z: Tensor, posterior: Posterior, n_data: int, estimator: Estimator = "weighted"
+) -> tuple[Tensor, Tensor]:
+    """Return minibatch estimates of log q(z) and of sum_i log q(z_i), each (E, B).
+
+    q(z) is the mean of q(z|x, u) over the N = ``n_data`` samples. With B of them in the minibatch,
+    z_b drawn from q(z|x_b, u_b), both estimators weigh the B densities q(z_b|x_j, u_j) (Chen et al.
+    2018):
+
+        weighted     every j by 1 / (B N); too low, by a factor between B and about N
+        stratified   j = b by 1 / N, the next of the minibatch, in a circle, by
+                     (N - B + 1) / (N (B - 1)), all others by 1 / (B - 1); for B > 1 the weights add
+                     up to 1, and its mean is q(z_b)
+
+    The constant 1 / (B N) is in no gradient, but it moves values: with ``weighted`` MI comes out up
+    to log N too high, TC by about (n - 1) log N, and KL' by about n log N too low. Compare these
+    values between runs of equal B, N and n only; the logarithm of ``stratified`` is biased too.
+
+    Parameters
+    ----------
+    z, posterior
+        One draw for each sample of the minibatch, (E, B, n), and the posteriors they came from.
+    """
+    # Axes (E, n, B of the draws, B of the posteriors): both reductions run over whole rows.
+    point = z.transpose(1, 2).unsqueeze(-1)
+    mean, log_variance = (part.transpose(1, 2).unsqueeze(-2) for part in posterior)
+    scale = torch.exp(-0.5 * log_variance)
+    log_density = -0.5 * (((point - mean) * scale).square() + log_variance + math.log(2 * math.pi))
+    log_weight = log_weights(z.shape[1], n_data, estimator, z.dtype, z.device)
+    joint = torch.logsumexp(log_density.sum(1) + log_weight, -1)
+    marginals = torch.logsumexp(log_density + log_weight, -1).sum(1)
+    return joint, marginals
+
+
+@lru_cache
+def log_weights(
+    size: int, n_data: int, estimator: Estimator, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the logarithms of the weights, (B, B), rows for draws; (1, 1) where all are equal."""
+    if estimator == "weighted" or size == 1:
+        return torch.tensor([[-math.log(size * n_data)]], dtype=dtype, device=device)
+    others = size - 1
+    weights = torch.full((size, size), 1 / others, dtype=torch.float64)
+    weights.fill_diagonal_(1 / n_data)
+    here = torch.arange(size)
+    weights[here, (here + 1) % size] = (n_data - others) / (n_data * others)
+    return weights.log().to(device, dtype)
+
+
 def where(members: Tensor) -> Tensor:
     """Return the indices of the members that are True; on a GPU all, since to look is to wait."""
     if members.is_cuda:
@@ -274,7 +319,7 @@ def where(members: Tensor) -> Tensor:
     return members.nonzero().squeeze(1)
 
 
-def _check_batch(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
+def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> None:
     model.check_shape("x", x, -1, model.n_observed)
     model.check_shape("u", u, x.shape[1])
     model.check_shape("noise", noise, x.shape[1], model.n_latents)
@@ -282,5 +327,8 @@ def _check_batch(model: GenerativeModel, x: Tensor, u: Tensor, noise: Tensor) ->
         raise ValueError(f"u must hold segment labels of dtype int64; got {u.dtype}.")
     # Out of range, a label would pick another member's row. A GPU is not made to wait for the
     # answer: there train() has checked the whole dataset before.
-    if model.is_conditional and not u.is_cuda and int(u.max()) >= model.n_segments:
-        raise ValueError(f"u must hold labels below {model.n_segments}; got {int(u.max())}.")
+    if model.is_conditional and not u.is_cuda:
+        for label in (int(u.min()), int(u.max())):
+            if not 0 <= label < model.n_segments:
+                last = model.n_segments - 1
+                raise ValueError(f"u must hold labels from 0 to {last}; got {label}.")

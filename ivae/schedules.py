@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ivae.support.checks import for_each_member, one_of, positive_number, whole_number
+from ivae.support.checks import Array, for_each_member, one_of, positive_number, whole_number
 
-Array = NDArray[np.float64]
 Decay = Literal["cosine", "constant", "plateau"]
 DECAYS = get_args(Decay)
 PLATEAU_FACTOR = 0.1  # The released code's.
@@ -119,6 +118,11 @@ class Schedule:
         return self.epochs * steps_per_epoch if self.steps is None else self.steps
 
 
+def half_cosine(progress: ArrayLike) -> Array:
+    """Return the share of the rate that is left after shares of the steps: 1 at 0, 0 at 1."""
+    return np.asarray(0.5 * (1 + np.cos(np.pi * np.asarray(progress))))
+
+
 class LearningRates:
     """The learning rate of each of E members as training goes on."""
 
@@ -131,14 +135,18 @@ class LearningRates:
 
     def of(self, members: Sequence[int]) -> LearningRates:
         """Return the rates of these members alone."""
-        return _of_members(self, members, "base", "falls_by_cosine", "falls_on_plateau")
+        part, kept = copy.copy(self), list(members)
+        part.base = self.base[kept]
+        part.falls_by_cosine = self.falls_by_cosine[kept]
+        part.falls_on_plateau = self.falls_on_plateau[kept]
+        return part
 
     def at(self, progress: ArrayLike, n_falls: NDArray[np.int64]) -> Array:
         """Return the rates (..., E) after shares (...) of the steps and (E,) plateaus."""
-        half_cosine = 0.5 * (1 + np.cos(np.pi * np.asarray(progress)[..., None]))
+        along_cosine = half_cosine(np.asarray(progress)[..., None])
         # Each factor is 1 where it does not apply.
         on_plateau = PLATEAU_FACTOR ** (n_falls * self.falls_on_plateau)
-        return np.asarray(self.base * half_cosine**self.falls_by_cosine * on_plateau)
+        return np.asarray(self.base * along_cosine**self.falls_by_cosine * on_plateau)
 
 
 class Weights:
@@ -158,19 +166,11 @@ class Weights:
 
     def of(self, members: Sequence[int]) -> Weights:
         """Return the weights of these members alone."""
-        return _of_members(self, members, "start", "stop")
+        part, kept = copy.copy(self), list(members)
+        part.start, part.stop = self.start[kept], self.stop[kept]
+        return part
 
     def at(self, progress: ArrayLike) -> Array:
         """Return the weights (..., E, k) after shares (...) of the steps."""
         way = np.minimum(np.asarray(progress)[..., None, None] / self.until, 1.0)
         return np.asarray(self.start + (self.stop - self.start) * way)
-
-
-Kept = TypeVar("Kept", LearningRates, Weights)
-
-
-def _of_members(whole: Kept, members: Sequence[int], *names: str) -> Kept:
-    part = copy.copy(whole)
-    for name in names:
-        setattr(part, name, getattr(whole, name)[list(members)])
-    return part

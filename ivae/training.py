@@ -20,11 +20,12 @@ from torch import Tensor
 
 from ivae.engine.batches import Minibatches
 from ivae.engine.checkpoints import Checkpoint
+from ivae.engine.gradients import encoder_of
 from ivae.engine.history import EveryMemberDiverged, History, collect
-from ivae.engine.processes import choose_processes, cut, run
-from ivae.engine.shards import Shard
+from ivae.engine.processes import choose_processes, cut
+from ivae.engine.shards import Shard, train_shards
 from ivae.models import LatentVariableModel
-from ivae.objectives import Bound, Objective
+from ivae.objectives import Bound, Objective, noise_shape
 from ivae.schedules import LearningRates, Schedule, Weights
 from ivae.support.checks import finite_array, whole_number
 from ivae.support.progress import ProgressLine
@@ -85,14 +86,12 @@ def train(
         A FloatingPointError. A single member is frozen and named in ``History.diverged``.
     """
     schedule, objective = schedule or Schedule(), objective or Bound()
+    encoder_of(model)  # A model with other networks is refused here.
     x_data, u_data = model.check_data(x, u, every_segment=True)
     sources = None if z is None else _sources(model, z, x_data.shape[1])
     line = ProgressLine(label, shown=progress)
-    draws = () if objective.n_draws == 1 else (objective.n_draws,)
-    data = Minibatches(
-        x_data, u_data, model.seeds, schedule.batch_size, schedule.held_out,
-        (*draws, model.n_latents),
-    )  # fmt: skip
+    draws = noise_shape(objective, model.n_latents)
+    data = Minibatches(x_data, u_data, model.seeds, schedule.batch_size, schedule.held_out, draws)
     weights = Weights(objective.weights, model.n_members)
     rates = LearningRates(schedule, model.n_members)
     n_steps = schedule.n_steps(data.steps_per_epoch)
@@ -120,7 +119,7 @@ def train(
         )
         for members in parts
     ]
-    run(shards, folder, processes, _Report(line, [len(p) for p in parts], n_steps))
+    train_shards(shards, folder, processes, _Report(line, [len(p) for p in parts], n_steps))
     for members, shard in zip(parts, shards, strict=True):
         model.assign(members, shard.model)
     history = collect(parts, shards, data.steps_per_epoch, line.elapsed)
@@ -136,10 +135,10 @@ class _Report:
 
     def __init__(self, line: ProgressLine, members: list[int], n_steps: int) -> None:
         self.line, self.members, self.total = line, members, n_steps * sum(members)
-        self.began: dict[int, int] = {}
-        self.now: dict[int, tuple[int, float, float]] = {}
+        self.began: dict[int, float] = {}
+        self.now: dict[int, tuple[float, float, float]] = {}
 
-    def __call__(self, number: int, step: int, objective: float, score: float) -> None:
+    def __call__(self, number: int, step: float, objective: float, score: float) -> None:
         """Note how far a shard has come, and rewrite the line."""
         self.began.setdefault(number, step)  # Not 0 where it was resumed.
         self.now[number] = step, objective, score
@@ -196,7 +195,8 @@ def _settings(
         "seeds": model.seeds,
         "prior": model.family.name,
         "sizes": (model.n_latents, model.n_observed, model.n_segments),
-        "network": asdict(model.network),
+        "decoder": model.decoder.shape,
+        "encoder": encoder_of(model).shape,
         "likelihood": model.likelihood.settings,
         "dtype": str(x.dtype),
         "device": x.device.type,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -66,8 +68,7 @@ class Minibatches:
         """Return what these members see, the same as before."""
         kept = list(members)
         shared = self.x.stride(0) == 0
-        part = object.__new__(Minibatches)
-        part.__dict__ = dict(self.__dict__)
+        part = copy.copy(self)
         part.seeds = tuple(self.seeds[member] for member in kept)
         part.x = self.x[: len(kept)] if shared else self.x[kept]
         part.u = self.u[: len(kept)] if self.u.stride(0) == 0 else self.u[kept]
@@ -75,11 +76,19 @@ class Minibatches:
         part._order = None
         return part
 
-    def steps(self, epoch: int, first: int, last: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (x, u, noise) of the minibatches first .. last - 1 of an epoch.
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the minibatches of one epoch after another, without end."""
+        for epoch in count():
+            yield from self.of_epoch(epoch)
+
+    def of_epoch(
+        self, epoch: int, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield (x, u, noise) of the minibatches first .. last - 1 of an epoch, by default all.
 
         Their shapes are (E, B, d), (E, B) and (E, B, *noise_shape).
         """
+        last = self.steps_per_epoch if last is None else last
         order = self._order_of(epoch)
         size = self.batch_size
         for part in range(first // MINIBATCHES_AT_ONCE, math.ceil(last / MINIBATCHES_AT_ONCE)):

@@ -1,15 +1,14 @@
-"""Minimise a loss by autograd, where gradients by hand are not worth their lines."""
+"""Minimise a loss by autograd: everything that trains, but for :func:`ivae.training.train`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
-from ivae.engine.batches import Minibatches
-from ivae.engine.memory import keep_freed_memory
+from ivae.engine.processes import keep_freed_memory
+from ivae.schedules import half_cosine
 from ivae.support.checks import positive_number, whole_number
 from ivae.support.progress import ProgressLine
 
@@ -17,38 +16,41 @@ N_CHECKS = 20  # Times that a training looks at what was held out.
 
 
 def minimise(
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    loss: Callable[..., Tensor],
     parameters: Iterable[Tensor],
-    batches: Minibatches,
+    batches: Iterable[tuple[Tensor, ...]],
     n_steps: int,
     label: str,
     learning_rate: float = 0.01,
     *,
     warm_up: int = 0,
     held_out: Callable[[], Tensor] | None = None,
-    progress: bool = True,
+    note: Callable[[float], None] | None = None,
 ) -> None:
     """Train parameters in place with Adam, at a rate that falls along half a cosine to 0.
 
     Parameters
     ----------
     loss
-        Of a minibatch's x (E, B, d), u (E, B) and noise (E, B, ...): the sum over the members, so
-        that each is trained as it would be alone.
+        Called with a minibatch, such as x (E, B, d), u (E, B) and noise (E, B, ...): the sum over
+        the members, so that each is trained as it would be alone.
     parameters
         What is trained, the member axis first.
     batches, n_steps
-        The data, and the number of minibatches.
-    label, progress
-        Name on the progress line, and whether to show one.
+        Minibatches, as many at least as there are steps; and their number.
+    label
+        Name on the progress line.
     learning_rate
         Adam's, at the start.
     warm_up
         Steps over which the rate first rises to its start.
     held_out
         Returns each member's loss on held-out rows, (E,). Where given, it is asked at the start
-        and 20 times after, and every member ends with the parameters that were best by it. One
-        that has diverged before the first of the 20 stays so, for the caller to see.
+        and 20 times after (in every step of fewer), and every member ends with the parameters that
+        were best by it. One that has diverged before the first of the 20 stays so, for the caller
+        to see.
+    note
+        Gets the share of the steps made, 20 times, in place of a progress line.
 
     Raises
     ------
@@ -62,19 +64,18 @@ def minimise(
     trained = list(parameters)
     adam = torch.optim.Adam(trained, fused=True)
     best = None if held_out is None else _Best(trained, held_out)
-    line = ProgressLine(label, shown=progress)
-    per_epoch, every = batches.steps_per_epoch, max(1, n_steps // N_CHECKS)
-    for step in range(n_steps):
-        epoch, place = divmod(step, per_epoch)
-        if place == 0:
-            steps = batches.steps(epoch, 0, per_epoch)
-        rate = learning_rate * 0.5 * (1 + math.cos(math.pi * step / n_steps))
+    line = ProgressLine(label, shown=note is None)
+    for step, batch in zip(range(n_steps), batches, strict=False):
+        rate = learning_rate * float(half_cosine(step / n_steps))
         adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
         adam.zero_grad()
-        loss(*next(steps)).backward()
+        loss(*batch).backward()
         adam.step()
-        if (step + 1) % every == 0 or step + 1 == n_steps:
-            line.report(f"{100 * (step + 1) / n_steps:.0f} %")
+        made = step + 1
+        if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
+            line.report(f"{100 * made / n_steps:.0f} %")
+            if note is not None:
+                note(made / n_steps)
             if best is not None:
                 best.look()
     if best is not None:

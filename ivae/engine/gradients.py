@@ -1,8 +1,9 @@
 """Gradients of an objective on a minibatch, by the shortest way.
 
-The networks are run and pulled back by hand (:mod:`ivae.nets`). What lies between, an objective's
-few formulas of posterior, draw, decoding and prior, is left to autograd, except where most training
-is done: with a zero-mean Gaussian prior, Eq. (8) and the decomposition have theirs written out.
+The networks are run and pulled back by hand (:mod:`ivae.engine.backward`). What lies between, an
+objective's few formulas of posterior, draw, decoding and prior, is left to autograd, except where
+most training is done: with a zero-mean Gaussian prior, Eq. (8) and the decomposition have theirs
+written out.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ivae import aggregate
+from ivae.engine.backward import pull_back, pull_back_to_input, sum_rows
 from ivae.families import GaussianScale
-from ivae.models import LatentVariableModel
-from ivae.nets import pick_rows, row_index, sum_rows
-from ivae.objectives import Bound, Decomposition, Objective, where
-from ivae.passes import ForwardPass, Posterior
+from ivae.likelihoods import GaussianLikelihood, Likelihood
+from ivae.models import ForwardPass, LatentVariableModel
+from ivae.nets import MLP, MLPEncoder, Posterior, pick_rows, row_index
+from ivae.objectives import Bound, Decomposition, Estimator, Objective, log_weights, where
 
 
 class Outputs(NamedTuple):
@@ -59,7 +60,8 @@ def gradients(
     into
         A tensor for each of the model's parameters, to write its gradient to.
     """
-    encoded, encoder_tape = model.encoder.run(x, u if model.is_conditional else None)
+    encoder, prior = encoder_of(model), model.prior_net
+    encoded, encoder_tape = encoder.run(x, u if model.is_conditional else None)
     mean, log_variance = encoded.unbind(1)
     spread = torch.exp(0.5 * log_variance)
     if noise.dim() == 4:
@@ -67,9 +69,7 @@ def gradients(
     deviation = spread * noise
     z = deviation + (mean.unsqueeze(2) if noise.dim() == 4 else mean)
     decoded, decoder_tape = model.decoder.run(z.view(len(z), -1, model.n_latents))
-    raw, prior_tape = None, None
-    if model.prior_net is not None:
-        raw, prior_tape = model.prior_net.run()
+    raw, prior_tape = prior.run() if isinstance(prior, MLP) else (None, None)
     outputs = Outputs(encoded, decoded, raw)
     known = isinstance(model.family, GaussianScale)
     if isinstance(objective, Bound) and known:
@@ -80,30 +80,35 @@ def gradients(
         )
     else:
         sums, of_outputs = _by_autograd(model, objective, outputs, x, u, noise, weights, n_data)
-    n_decoder, n_encoder = _sizes(model)
+    n_decoder, n_encoder = _n_tensors(model.decoder), _n_tensors(encoder)
     of_decoder, of_encoder = into[:n_decoder], into[n_decoder : n_decoder + n_encoder]
-    of_first = model.decoder.pull_back(decoder_tape, of_outputs.decoded, of_decoder)
+    of_first = pull_back(model.decoder, decoder_tape, of_outputs.decoded, of_decoder)
     # The draw z = mean + deviation leads from the decoder back to the encoder.
-    of_z = model.decoder.pull_back_to_input(of_first).view_as(z)
+    of_z = pull_back_to_input(model.decoder, of_first).view_as(z)
     of_deviation = of_z * deviation
     if noise.dim() == 4:
         of_z, of_deviation = of_z.sum(2), of_deviation.sum(2)
     of_outputs.encoded[:, 0] += of_z
     of_outputs.encoded[:, 1].add_(of_deviation, alpha=0.5)
-    model.encoder.pull_back(encoder_tape, of_outputs.encoded, of_encoder)
-    if model.prior_net is not None and prior_tape is not None and of_outputs.raw_prior is not None:
-        of_prior = into[n_decoder + n_encoder :]
-        model.prior_net.pull_back(prior_tape, of_outputs.raw_prior, of_prior)
+    pull_back(encoder, encoder_tape, of_outputs.encoded, of_encoder)
+    if isinstance(prior, MLP) and prior_tape is not None and of_outputs.raw_prior is not None:
+        pull_back(prior, prior_tape, of_outputs.raw_prior, into[n_decoder + n_encoder :])
     return sums
 
 
-def _sizes(model: LatentVariableModel) -> tuple[int, int]:
-    """Return the numbers of tensors that are decoder and encoder parameters; they come first."""
-    first_two = (model.decoder, model.encoder)
-    n_decoder, n_encoder = (
-        2 * len(net.rest) + len(list(net.first.parameters())) for net in first_two
-    )
-    return n_decoder, n_encoder
+def encoder_of(model: LatentVariableModel) -> MLP:
+    """Return the network of a model's encoder; a ValueError says where there is none of its own."""
+    if not isinstance(model.encoder, MLPEncoder):
+        raise ValueError(
+            "model must come from ivae() or vae(), whose networks are MLPs; "
+            f"its encoder is a {type(model.encoder).__name__}."
+        )
+    return model.encoder.net
+
+
+def _n_tensors(net: MLP) -> int:
+    """Return how many tensors hold a network's parameters."""
+    return 2 * len(net.rest) + len(list(net.first.parameters()))
 
 
 def _by_autograd(
@@ -141,7 +146,7 @@ def _of_bound(
     """
     mean, log_variance = outputs.encoded.unbind(1)
     share = weights.unsqueeze(-1) / x.shape[1]
-    reconstruction, of_decoded = model.likelihood.total_and_slope(x, outputs.decoded)
+    reconstruction, of_decoded = _total_and_slope(model.likelihood, x, outputs.decoded)
     log_prior, index = _log_prior_variance(model, outputs, u)
     precise_mean, ratio, log_ratio = mean, log_variance.exp(), log_variance
     if log_prior is not None:
@@ -176,7 +181,7 @@ def _of_decomposition(
     mean, log_variance = outputs.encoded.unbind(1)
     a, b, c, d = weights.unbind(1)
     size = x.shape[1]
-    reconstruction, of_decoded = model.likelihood.total_and_slope(x, outputs.decoded)
+    reconstruction, of_decoded = _total_and_slope(model.likelihood, x, outputs.decoded)
     of_decoded *= a.view(-1, 1, 1)
     log_prior, index = _log_prior_variance(model, outputs, u)
     squares, precise = z.square(), z
@@ -197,11 +202,11 @@ def _of_decomposition(
     rows = where((b != c) | (c != d))
     if len(rows):
         some = Posterior(mean[rows], log_variance[rows])
-        joint, marginals, pairs = aggregate.run(z[rows], some, n_data, objective.estimator)
+        joint, marginals, pairs = _run_aggregate(z[rows], some, n_data, objective.estimator)
         of_joint, of_marginals = (
             (-weight[rows] / size).unsqueeze(1).expand(-1, size) for weight in (b - c, c - d)
         )
-        of_draw, mean_too, log_variance_too = aggregate.pull_back(pairs, of_joint, of_marginals)
+        of_draw, mean_too, log_variance_too = _pull_back_aggregate(pairs, of_joint, of_marginals)
         of_mean.index_add_(0, rows, of_draw + mean_too)
         log_variance_too.addcmul_(of_draw, (z - mean)[rows], value=0.5)
         of_log_variance.index_add_(0, rows, log_variance_too)
@@ -212,6 +217,22 @@ def _of_decomposition(
     of_raw = _of_raw_prior(outputs, index, (0.5 * share_d) * (1 - squares))
     sums = torch.cat((torch.stack((value, reconstruction, log_q - log_p)), parts))
     return sums, Outputs(torch.stack((of_mean, of_log_variance), 1), of_decoded, of_raw)
+
+
+def _total_and_slope(likelihood: Likelihood, x: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of log p(x|z) over a minibatch, (E,), and minus its mean's gradient.
+
+    The gradient is that with respect to ``decoded``, (E, B, d).
+    """
+    size, d = x.shape[1:]
+    if not isinstance(likelihood, GaussianLikelihood):
+        total = likelihood.log_density(x, decoded).sum(1)
+        return total, decoded.sigmoid().sub_(x).div_(size)
+    variance = likelihood.variance.to(x.dtype)
+    residual = decoded - x
+    total = residual.square().sum((1, 2)) / variance
+    total += size * d * torch.log(2 * math.pi * variance)
+    return -0.5 * total, residual.mul_((1 / (size * variance)).view(-1, 1, 1))
 
 
 def _log_prior_variance(
@@ -229,3 +250,57 @@ def _of_raw_prior(outputs: Outputs, index: Tensor | None, grad: Tensor) -> Tenso
     if raw is None or index is None:
         return None
     return sum_rows(grad, index, raw.shape[0] * raw.shape[2]).view_as(raw)
+
+
+class _Pairs(NamedTuple):
+    """What :func:`_pull_back_aggregate` needs of the B x B pairs; axes (E, n, draws, posteriors).
+
+    ``scaled`` is (z - mean) / deviation; ``share`` the share of each posterior in sum_i log q(z_i),
+    and ``joint_share``, (E, B, B), in log q(z).
+    """
+
+    scale: Tensor
+    scaled: Tensor
+    share: Tensor
+    joint_share: Tensor
+
+
+def _run_aggregate(
+    z: Tensor, posterior: Posterior, n_data: int, estimator: Estimator
+) -> tuple[Tensor, Tensor, _Pairs]:
+    """Do what :func:`ivae.objectives.log_aggregate` does, and return what :func:`_pull_back_aggregate` needs besides."""
+    point = z.mT.unsqueeze(-1)
+    mean, log_variance = (part.mT.unsqueeze(-2) for part in posterior)
+    scale = torch.exp(-0.5 * log_variance)
+    scaled = (point - mean).mul_(scale)
+    log_weight = log_weights(z.shape[1], n_data, estimator, z.dtype, z.device)
+    constant = -0.5 * (log_variance + math.log(2 * math.pi))
+    log_density = torch.addcmul(constant, scaled, scaled, value=-0.5)
+    joint, joint_share = _log_mean(log_density.sum(1).add_(log_weight))
+    marginals, share = _log_mean(log_density.add_(log_weight))
+    return joint, marginals.sum(1), _Pairs(scale, scaled, share, joint_share)
+
+
+def _pull_back_aggregate(
+    pairs: _Pairs, of_joint: Tensor, of_marginals: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of z, mean and log variance, each (E, B, n), given both results'."""
+    grad = pairs.share * of_marginals[:, None, :, None]
+    grad.add_((pairs.joint_share * of_joint.unsqueeze(-1)).unsqueeze(1))
+    of_variance = grad.sum(-2)
+    grad.mul_(pairs.scaled)
+    of_z = -(grad @ pairs.scale.mT).squeeze(-1)
+    of_mean = grad.sum(-2).mul_(pairs.scale.squeeze(-2))
+    of_variance = grad.mul_(pairs.scaled).sum(-2).sub_(of_variance)
+    return of_z.mT, of_mean.mT, 0.5 * of_variance.mT
+
+
+def _log_mean(log_terms: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the log of the sum of exp over the last axis, and each term's share in it.
+
+    torch's softmax does this in one sweep. A draw's own posterior, on the diagonal, is not so
+    unlikely in practice that its share would vanish; if it is, the member counts as diverged.
+    """
+    share = torch.softmax(log_terms, -1)
+    own = share.diagonal(dim1=-2, dim2=-1).log()
+    return log_terms.diagonal(dim1=-2, dim2=-1) - own, share

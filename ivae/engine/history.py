@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivae.engine.shards import MEASURES, Shard
-
-Array = NDArray[np.floating[Any]]
+from ivae.engine.evaluation import MEASURES
+from ivae.engine.shards import Shard
+from ivae.support.checks import Array
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class History:
         The ELBO (weights 1) and its two terms, whatever the objective, (T, E).
     mutual_information, total_correlation, dimension_wise_kl
         The three parts of the KL term as estimated from minibatches, which shifts them, see
-        :mod:`ivae.aggregate`; (T, E), NaN for members whose weights do not need them, None where
+        :func:`ivae.objectives.log_aggregate`; (T, E), NaN for members whose weights do not need them, None where
         the objective is no decomposition.
     held_out
         The objective on the samples kept from training, (T, E); None without any.
@@ -120,10 +119,17 @@ def collect(
             ]
         )
     steps = np.array(longest.evaluated_at)
+    unknown = np.full((len(steps), sum(map(len, blank))), np.nan)
+    objective, reconstruction, kl = (columns.get(name, unknown) for name in MEASURES[:3])
+    parts = MEASURES[3:]
+    optional = {name: columns.get(name) for name in (*parts, "held_out", "mcc", "mcc_sampled")}
     return History(
         steps=steps,
         epochs=steps / steps_per_epoch,
-        **{name: columns.get(name) for name in (*MEASURES, "held_out", "mcc", "mcc_sampled")},  # type: ignore[arg-type]
+        objective=objective,
+        reconstruction=reconstruction,
+        kl=kl,
+        **optional,
         diverged=dict(sorted(diverged.items())),
         stopped=dict(sorted(stopped.items())),
         seconds=seconds,

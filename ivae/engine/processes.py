@@ -1,34 +1,51 @@
-"""Shards in processes of their own: one thread each, side by side.
+"""Jobs in processes of their own, one thread each, side by side; and how much memory they keep.
 
 Python runs one thread at a time, and a training step is many short operations, so two threads
 mostly wait for each other; two processes do not. Starting one takes a few seconds, which a short
-training does not earn back. Workers stay for the next training and end with the program.
+training does not earn back. Processes stay for the next jobs and end with the program.
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 import multiprocessing
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from loky import get_reusable_executor
 
-from ivae.engine.checkpoints import Checkpoint
-from ivae.engine.memory import keep_freed_memory
-from ivae.engine.shards import Shard, State
-
+KEPT_BYTES = 1 << 28
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # Names of glibc's malloc.h.
 MEMBERS_AT_ONCE = 32
 """Members of a shard at most: more gain nothing, and their activations cost memory."""
 WORTH_A_PROCESS = 10.0
 """Seconds of work, about, from which on the start of other processes is earned back."""
 _SECONDS_PER_PRODUCT = 4e-11  # For one weight and one sample, forth and back, on one core.
 _SECONDS_PER_STEP = 2e-4  # For one member, whatever its size.
+N_NUMBERS = 3  # A job may tell so many of how it stands.
+
+Result = TypeVar("Result")
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep up to 256 MB that it has freed, where the C library is glibc.
+
+    A training step frees some megabytes and needs them again in the next step. By default glibc
+    hands them back to the system each time, and each new page costs more than the arithmetic on it.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_MMAP_THRESHOLD, 8 << 20)  # Larger ones, of whole datasets, are handed back.
 
 
 def choose_processes(n_members: int, n_weights: int, n_steps: int, batch_size: int) -> int:
@@ -57,99 +74,70 @@ def cut(n_members: int, processes: int) -> list[list[int]]:
     return [part.tolist() for part in np.array_split(np.arange(n_members), n_shards)]
 
 
-def run(
-    shards: list[Shard],
-    folder: Checkpoint | None,
+def run_jobs(
+    work: Callable[..., Result],
+    jobs: Sequence[tuple[Any, ...]],
     processes: int,
-    report: Callable[[int, int, float, float], None],
-) -> None:
-    """Train all shards.
+    report: Callable[..., None],
+) -> list[Result]:
+    """Return ``work(*job, note)`` of every job. An exception, Ctrl-C too, ends all processes.
 
     Parameters
     ----------
-    shards, folder
-        What to train, and where to write checkpoints.
+    work
+        What to do, importable by another process.
+    jobs
+        Arguments of each call.
     processes
-        How many to use; with 1 the shards are trained here, one after the other.
+        How many to use, at least 2.
     report
-        Gets a shard's number, step, last mean objective and mean MCC (NaN where unknown).
+        Called with a job's number and what it told ``note`` last, up to three numbers (NaN where
+        it has not), ten times a second.
+
+    Raises
+    ------
+    ValueError
+        In a process that may start no others.
     """
-    if processes == 1:
-        for number, shard in enumerate(shards):
-            _train(number, shard, folder, _called(report, number))
-        return
     if multiprocessing.current_process().daemon:
         raise ValueError(
             "processes must be 1 in a process that may start no others, as those of "
             f"multiprocessing.Pool and of Dask; got {processes}."
         )
     with tempfile.TemporaryDirectory(prefix="ivae-") as place:
-        board = np.memmap(Path(place) / "progress", np.float64, "w+", shape=(len(shards), 3))
+        board = np.memmap(Path(place) / "progress", np.float64, "w+", shape=(len(jobs), N_NUMBERS))
         board[:] = np.nan
         executor = get_reusable_executor(processes, timeout=60, env={"OMP_NUM_THREADS": "1"})
-        futures = [
-            executor.submit(
-                _train_in_worker, number, shard, folder, str(board.filename), len(shards)
-            )
-            for number, shard in enumerate(shards)
-        ]
         try:
-            _watch(futures, board, report)
-            for shard, future in zip(shards, futures, strict=True):
-                shard.restore(*future.result())
-            return
+            futures = [
+                executor.submit(_in_worker, work, job, str(board.filename), board.shape, number)
+                for number, job in enumerate(jobs)
+            ]
+            while not all(future.done() for future in futures):
+                for future in futures:
+                    if future.done():
+                        future.result()  # Raises what the job raised, without waiting for others.
+                time.sleep(0.1)
+                for number, told in enumerate(board.tolist()):
+                    if not math.isnan(told[0]):
+                        report(number, *told)
+            return [future.result() for future in futures]
         except BaseException:
             executor.shutdown(wait=True, kill_workers=True)
             raise
 
 
-def _watch(
-    futures: list[Future[State]],
-    board: np.ndarray,
-    report: Callable[[int, int, float, float], None],
-) -> None:
-    while not all(future.done() for future in futures):
-        for future in futures:
-            if future.done():
-                future.result()  # Raises what the worker raised, without waiting for the others.
-        time.sleep(0.1)
-        for number, (step, objective, score) in enumerate(board.tolist()):
-            if not math.isnan(step):
-                report(number, int(step), objective, score)
-
-
-def _train_in_worker(
-    number: int, shard: Shard, folder: Checkpoint | None, board: str, n_shards: int
-) -> State:
-    torch.set_num_threads(1)
-    lines = np.memmap(board, np.float64, "r+", shape=(n_shards, 3))
-
-    def note(step: int, objective: float, score: float) -> None:
-        lines[number] = step, objective, score
-
-    _train(number, shard, folder, note)
-    return shard.state()
-
-
-def _train(
+def _in_worker(
+    work: Callable[..., Result],
+    job: tuple[Any, ...],
+    board: str,
+    shape: tuple[int, int],
     number: int,
-    shard: Shard,
-    folder: Checkpoint | None,
-    note: Callable[[int, float, float], None],
-) -> None:
-    keep_freed_memory()
-    saved = None if folder is None else folder.read(number)
-    if saved is not None:
-        shard.restore(*saved)
-    note(shard.step, *shard.last_means())
-    while not shard.is_done:
-        shard.advance(lambda step: note(step, *shard.last_means()))
-        if folder is not None:
-            folder.write(number, *shard.state())
-    note(shard.n_steps, *shard.last_means())
+) -> Result:
+    torch.set_num_threads(1)
+    lines = np.memmap(board, np.float64, "r+", shape=shape)
 
+    def note(*told: float) -> None:
+        lines[number, : len(told)] = told
 
-def _called(
-    report: Callable[[int, int, float, float], None], number: int
-) -> Callable[[int, float, float], None]:
-    return lambda step, objective, score: report(number, step, objective, score)
+    return work(*job, note)

@@ -7,35 +7,23 @@ cache and run side by side, and a member that has diverged or stopped is simply 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ivae.engine.adam import MemberwiseAdam
 from ivae.engine.batches import Minibatches
-from ivae.engine.standing import Standing
-from ivae.engine.steps import GraphedStep, Step
-from ivae.metrics import mcc
+from ivae.engine.checkpoints import Checkpoint
+from ivae.engine.evaluation import MEASURES, Standing, held_out_objective, scores
+from ivae.engine.processes import keep_freed_memory, run_jobs
+from ivae.engine.steps import GraphedStep, MemberwiseAdam, Step
 from ivae.models import LatentVariableModel
 from ivae.objectives import Objective
 from ivae.schedules import LearningRates, Schedule, Weights
-from ivae.support.seeds import seeded_generator
-
-Array = NDArray[np.float64]
-MEASURES = (
-    "objective",
-    "reconstruction",
-    "kl",
-    "mutual_information",
-    "total_correlation",
-    "dimension_wise_kl",
-)
-"""What an evaluation reports of the training minibatches since the one before."""
-
+from ivae.support.checks import Array
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """All that another process needs to go on with a shard: tensors, and plain values."""
@@ -151,7 +139,7 @@ class Shard:
             epoch, first = divmod(self.step, self.data.steps_per_epoch)
             last = min(self.data.steps_per_epoch, first + until - self.step)
             settings = self._settings(last - first)
-            for x, u, noise in self.live_data.steps(epoch, first, last):
+            for x, u, noise in self.live_data.of_epoch(epoch, first, last):
                 weights, rates = next(settings)
                 if not guarded:
                     sums = sums + self.make_step(x, u, noise, weights, rates)
@@ -205,7 +193,13 @@ class Shard:
         """Record the T terms' means (T, live) and the scores, then judge who goes on."""
         measured = dict(zip(MEASURES, means, strict=False))
         if self.live:
-            measured |= self._held_out() | self._scores()
+            weights, _ = next(self._settings(1))
+            kept = held_out_objective(self.live_model, self.live_data, self.objective, weights)
+            measured |= {} if kept is None else {"held_out": kept}
+            if self.sources is not None:
+                known = [self.sources[member].numpy() for member in self.live]
+                data = self.live_data
+                measured |= scores(self.live_model, data.x, data.u, known, len(self.rows))
         blank = np.full(self.model.n_members, np.nan)
         before = self.rows[-1] if self.rows else {}
         row = {name: before.get(name, blank).copy() for name in before or measured}
@@ -229,42 +223,6 @@ class Shard:
             stopped = {m for m in self.live if self.standing.waited[m] >= limit}
             self.standing.stopped |= dict.fromkeys(sorted(stopped), self.step)
             self._keep(going) if going else self.live.clear()
-
-    @torch.no_grad()
-    def _held_out(self) -> dict[str, Array]:
-        """The objective on the rows kept from training, with the same draws each time."""
-        rows = self.live_data.held_out()
-        if rows is None:
-            return {}
-        x, u = rows
-        shape = (x.shape[1], *self.data.noise_shape)
-        generators = [seeded_generator(seed, "held out", 1) for seed in self.live_model.seeds]
-        noise = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(x)
-        weights, _ = next(self._settings(1))
-        total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        size = min(self.data.batch_size, self.data.n_rows)  # What log q(z) is estimated for.
-        for i in range(0, x.shape[1], size):
-            here = slice(i, i + size)
-            done = self.live_model(x[:, here], u[:, here], noise[:, here])
-            terms = self.objective.terms(done, weights, self.data.n_rows)
-            total += terms.value.sum(1)
-        return {"held_out": (total / x.shape[1]).cpu().numpy()}
-
-    def _scores(self) -> dict[str, Array]:
-        """MCC of posterior means and of one posterior draw, on all samples."""
-        if self.sources is None:
-            return {}
-        posterior = self.live_model.infer_checked(self.live_data.x, self.live_data.u)
-        noise = self.live_model.evaluation_noise(posterior.mean, len(self.rows))
-        draws = posterior.sample(noise)
-        sources = [self.sources[member].numpy() for member in self.live]
-        pairs = {"mcc": posterior.mean, "mcc_sampled": draws}
-        return {
-            name: np.array(
-                [_score(z, e) for z, e in zip(sources, values.cpu().numpy(), strict=True)]
-            )
-            for name, values in pairs.items()
-        }
 
     def state(self) -> State:
         """Return where the training stands."""
@@ -307,6 +265,45 @@ class Shard:
         self._take(live, [m.to(device) if m.dim() else m for m in moments])
 
 
-def _score(z: NDArray[Any], estimate: NDArray[Any]) -> float:
-    # A member on the point of diverging may have estimates that are not; the next step finds it.
-    return mcc(z, estimate) if np.isfinite(estimate).all() else np.nan
+def train_shards(
+    shards: list[Shard],
+    folder: Checkpoint | None,
+    processes: int,
+    report: Callable[[int, float, float, float], None],
+) -> None:
+    """Train all shards, in place.
+
+    Parameters
+    ----------
+    shards, folder
+        What to train, and where to write checkpoints.
+    processes
+        How many to use; with 1 the shards are trained here, one after the other.
+    report
+        Gets a shard's number, step, last mean objective and mean MCC (NaN where unknown).
+    """
+    jobs = [(shard, number, folder) for number, shard in enumerate(shards)]
+    if processes == 1:
+        for shard, number, _ in jobs:
+            _train_shard(shard, number, folder, partial(report, number))
+    else:
+        for shard, state in zip(
+            shards, run_jobs(_train_shard, jobs, processes, report), strict=True
+        ):
+            shard.restore(*state)
+
+
+def _train_shard(
+    shard: Shard, number: int, folder: Checkpoint | None, note: Callable[..., None]
+) -> State:
+    keep_freed_memory()
+    saved = None if folder is None else folder.read(number)
+    if saved is not None:
+        shard.restore(*saved)
+    note(shard.step, *shard.last_means())
+    while not shard.is_done:
+        shard.advance(lambda step: note(step, *shard.last_means()))
+        if folder is not None:
+            folder.write(number, *shard.state())
+    note(shard.n_steps, *shard.last_means())
+    return shard.state()

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+Array = NDArray[np.floating[Any]]
+"""An array of real numbers: the type of most arguments and results here."""
 
 
 def whole_number(name: str, value: Any, at_least: int = 1) -> int:
@@ -28,12 +32,25 @@ def positive_number(name: str, value: Any) -> float:
     return float(value)
 
 
+def truth_value(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool; a ValueError names it unless it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
 def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return ``value`` if it is among ``choices``, else raise a ValueError that lists them."""
     known = list(choices)
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}.")
     return str(value)
+
+
+def settle(frozen: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass to their canonical values, while it is being made."""
+    for name, value in values.items():
+        object.__setattr__(frozen, name, value)
 
 
 def for_each_member(name: str, value: Any, n_members: int) -> Any:
@@ -115,3 +132,34 @@ def segment_labels(
             f"{int(empty[0])}; every label from 0 to {size - 1} must occur."
         )
     return labels.astype(np.int64)
+
+
+def data_of_members(
+    x: ArrayLike, u: ArrayLike, sizes: tuple[int, int, int], *, every_one: bool
+) -> tuple[Array, NDArray[np.int64]]:
+    """Return x and u, checked, of an ensemble that shares a dataset or has one for each member.
+
+    Parameters
+    ----------
+    x, u
+        Observations (N, d) or (E, N, d), and segment labels (N,) or (E, N); arrays or tensors.
+    sizes
+        E, d and M; with M = 0 any labels from 0 upwards will do.
+    every_one
+        Whether every segment needs a row.
+
+    Returns
+    -------
+    x of its own shape, contiguous, and labels (1, N) or (E, N).
+    """
+    n_members, d, n_segments = sizes
+    rows, labels = (one.numpy(force=True) if isinstance(one, Tensor) else one for one in (x, u))
+    lead = (n_members,) if np.ndim(rows) == 3 else ()
+    observed = np.ascontiguousarray(finite_array("x", rows, (*lead, "N", d)))
+    labels = np.asarray(labels)
+    each = list(labels) if labels.ndim == 2 and len(labels) == n_members else [labels]
+    checked = [
+        segment_labels("u", row, observed.shape[-2], n_segments or None, every_one=every_one)
+        for row in each
+    ]
+    return observed, np.stack(checked)

@@ -11,7 +11,7 @@ from ivae.data import generate
 from ivae.mixing import Mixing
 from ivae.models import ivae
 from ivae.schedules import Schedule
-from ivae.simulation import simulate
+from companion.simulation import simulate
 from ivae.theory.exact import log_density_given_segment
 from ivae.training import train
 

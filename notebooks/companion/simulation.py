@@ -1,0 +1,54 @@
+"""Data from tables of means and variances, in the shape of :mod:`ivae.data`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from ivae.data import NonstationaryData
+from ivae.families import family_named, standardised
+from ivae.mixing import Mixing
+
+
+def simulate(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    mixing: Mixing,
+    *,
+    samples_per_segment: int | Sequence[int],
+    noise_variance: float,
+    seed: int,
+    family: str | None = None,
+) -> NonstationaryData:
+    """Draw one dataset, with the preset ``"simulated"``.
+
+    Parameters
+    ----------
+    mean, variance
+        Of the sources by segment, (M, n) each.
+    mixing, noise_variance
+        f of Eq. (6), from n latents, and sigma^2 of the Gaussian noise; 0 for none.
+    samples_per_segment
+        L; or a number for each of the M segments.
+    seed
+        Of sources and noise, drawn in this order.
+    family
+        Name of the sources' family, see :mod:`ivae.families`. By default ``"gaussian-scale"`` where
+        every mean is 0, else ``"gaussian"``: that only means move (``"gaussian-location"``), or
+        another law (``"laplace"``), is something to assume, not to be read off a table.
+    """
+    means, variances = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
+    if family is not None:
+        # Refuses tables that are not of the family.
+        family_named(family).natural_parameters(torch.as_tensor(variances), torch.as_tensor(means))
+    rng = np.random.default_rng(seed)
+    u = np.repeat(np.arange(len(means)), samples_per_segment)
+    z = means[u] + np.sqrt(variances)[u] * standardised(family, rng, (u.size, means.shape[1]))
+    clean = mixing(z)
+    x = clean + np.sqrt(noise_variance) * rng.standard_normal(clean.shape)
+    return NonstationaryData(
+        x, u, z, means, variances, mixing, float(noise_variance), "simulated", seed, family
+    )
