@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from companion import style
-from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, Array, panels
+from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, panels
+from ivae.support.checks import Array
 
 LINES = (BLUE, ORANGE, GREEN, COLOURS[4])
 

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.floating[Any]]
+from ivae.support.checks import Array
+
 WIDTH = 7.2  # Inches; narrow, so that the text can still be read on a phone.
 COLOURS = sns.color_palette("colorblind")
 BLUE, ORANGE, GREEN, GREY = COLOURS[0], COLOURS[1], COLOURS[2], (0.45, 0.45, 0.45)

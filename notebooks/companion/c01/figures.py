@@ -12,7 +12,8 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike
 
 from companion import style
-from companion.style import COLOURS, GREY, Array, panels
+from companion.style import COLOURS, GREY, panels
+from ivae.support.checks import Array
 
 
 def scatter_rows(

@@ -11,7 +11,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, Array, panels
+from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, panels
+from ivae.support.checks import Array
 
 
 def source_traces(z: Array, u: NDArray[np.int64], deviation: Array, rows: slice) -> Figure:

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, Array, panels
+from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, panels
+from ivae.support.checks import Array
 from ivae.theory.rank import RankReport
 
 

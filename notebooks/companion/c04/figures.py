@@ -8,7 +8,8 @@ from itertools import cycle
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from companion.style import COLOURS, Array, floor_band, panels
+from companion.style import COLOURS, floor_band, panels
+from ivae.support.checks import Array
 
 
 def training_curves(

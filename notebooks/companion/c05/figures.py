@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
-from companion.style import COLOURS, WIDTH, Array
+from companion.style import COLOURS, WIDTH
+from ivae.support.checks import Array
 
 MAX_POINTS = 4000  # More points make a scatter plot slower, not clearer.
 

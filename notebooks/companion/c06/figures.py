@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from companion.style import CONTENDER_COLOURS, Array, floor_band, label_ends, panels
+from companion.style import CONTENDER_COLOURS, floor_band, label_ends, panels
+from ivae.support.checks import Array
 
 
 def over_training(

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.style import BLUE, GREY, WIDTH, Array, panels
+from companion.style import BLUE, GREY, WIDTH, panels
+from ivae.support.checks import Array
 
 
 def sensitivity(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import t as students_t
 
-from ivae.support.checks import finite_array
-
-Array = NDArray[np.floating[Any]]
+from ivae.support.checks import Array, finite_array
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from itertools import cycle
 import numpy as np
 from matplotlib.figure import Figure
 
-from companion.style import COLOURS, Array, floor_band, panels
+from companion.style import COLOURS, floor_band, panels
+from ivae.support.checks import Array
 
 
 def by_segments(

@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, WIDTH, Array, floor_band, panels
+from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, WIDTH, floor_band, panels
+from ivae.support.checks import Array
 
 
 def relaxed_bits(

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, Array, floor_band
+from companion.style import BLUE, COLOURS, GREEN, GREY, ORANGE, floor_band
+from ivae.support.checks import Array
 
 MARKERS = "osD^v*"
 LINES = (BLUE, ORANGE, GREEN, COLOURS[3], COLOURS[4], "black")

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from companion.style import COLOURS, Array, floor_band, label_ends, panels
+from companion.style import COLOURS, floor_band, label_ends, panels
 from ivae.support.checks import Array
 
 
