@@ -17,9 +17,8 @@ from ivae.recipe import archive
 from ivae.recipe.archive import Saved
 from ivae.recipe.recovery import recover
 from ivae.recipe.stages import RECIPE, Settings, to_array
-from ivae.support.checks import finite_array, whole_number
+from ivae.support.checks import Array, finite_array, whole_number
 
-Array = NDArray[np.float64]
 N_DRAWS = 10  # Of q(z|x) for each row, where the ELBO is estimated.
 N_LISTED = 5  # Known labels that a message lists.
 
@@ -28,8 +27,9 @@ N_LISTED = 5  # Known labels that a message lists.
 class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
     """Find independent sources z of x = f(z) + noise, whose law changes with the label u.
 
-    Trains by :func:`ivae.recipe.recovery.recover`; ``fit`` sees x and u, never the sources. Chapter 14
-    of the book says what can be expected, and where not; :mod:`ivae.theory.report` checks conditions.
+    Trains by :func:`ivae.recipe.recovery.recover`; ``fit`` sees x and u, never the sources.
+    Chapter 14 of the book says what can be expected, and where not; :mod:`ivae.theory` checks
+    conditions.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
     Attributes
     ----------
     recovery_
-        :class:`ivae.recipe.recovery.Recovery`: the model, the other starts, what chose between them.
+        :class:`ivae.recipe.recovery.Recovery`: model, other starts, what chose between them.
     classes_
         Labels of the segments in sorted order, (M,).
     n_features_in_
@@ -115,7 +115,9 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
                 f"u must hold labels that can be sorted, of one type; {error}."
             ) from error
         self.recovery_ = recover(
-            *(observed, index, self.n_latents),
+            observed,
+            index,
+            self.n_latents,
             family=self.family,
             settings=self.settings,
             seed=seed,

@@ -73,9 +73,7 @@ def minimise(
         adam.step()
         made = step + 1
         if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
-            line.report(f"{100 * made / n_steps:.0f} %")
-            if note is not None:
-                note(made / n_steps)
+            (note or line.report_share)(made / n_steps)
             if best is not None:
                 best.look()
     if best is not None:

@@ -268,7 +268,7 @@ class _Pairs(NamedTuple):
 def _run_aggregate(
     z: Tensor, posterior: Posterior, n_data: int, estimator: Estimator
 ) -> tuple[Tensor, Tensor, _Pairs]:
-    """Do what :func:`ivae.objectives.log_aggregate` does, and return what :func:`_pull_back_aggregate` needs besides."""
+    """Do what :func:`ivae.objectives.log_aggregate` does, and keep what its gradients need."""
     point = z.mT.unsqueeze(-1)
     mean, log_variance = (part.mT.unsqueeze(-2) for part in posterior)
     scale = torch.exp(-0.5 * log_variance)

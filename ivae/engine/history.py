@@ -30,8 +30,8 @@ class History:
         The ELBO (weights 1) and its two terms, whatever the objective, (T, E).
     mutual_information, total_correlation, dimension_wise_kl
         The three parts of the KL term as estimated from minibatches, which shifts them, see
-        :func:`ivae.objectives.log_aggregate`; (T, E), NaN for members whose weights do not need them, None where
-        the objective is no decomposition.
+        :func:`ivae.objectives.log_aggregate`; (T, E), NaN for members whose weights do not need
+        them, None where the objective is no decomposition.
     held_out
         The objective on the samples kept from training, (T, E); None without any.
     mcc, mcc_sampled
@@ -121,8 +121,9 @@ def collect(
     steps = np.array(longest.evaluated_at)
     unknown = np.full((len(steps), sum(map(len, blank))), np.nan)
     objective, reconstruction, kl = (columns.get(name, unknown) for name in MEASURES[:3])
-    parts = MEASURES[3:]
-    optional = {name: columns.get(name) for name in (*parts, "held_out", "mcc", "mcc_sampled")}
+    optional = {
+        name: columns.get(name) for name in (*MEASURES[3:], "held_out", "mcc", "mcc_sampled")
+    }
     return History(
         steps=steps,
         epochs=steps / steps_per_epoch,

@@ -17,14 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from ivae.families import FAMILIES, family_named
-from ivae.recipe.model import RecoveredModel
+from ivae.recipe.model import compose, separator_of
 from ivae.recipe.recovery import Recovery
-from ivae.recipe.separator import ACTIVATIONS
 from ivae.recipe.stages import HeldOut, Settings
 from ivae.support.checks import finite_array, one_of
 from ivae.support.records import write_atomically
 
-FORMAT = 1  # Version of the file format; a reader refuses another.
+FORMAT = 2  # Version of the file format; a reader refuses another.
 
 
 class Saved(NamedTuple):
@@ -58,7 +57,7 @@ def write(path: str | Path, saved: Saved) -> Path:
             f"a file can hold labels that are numbers, booleans or texts; got "
             f"{saved.classes.dtype} values."
         )
-    found = saved.recovery
+    found, net = saved.recovery, separator_of(saved.recovery.model)
     content = {
         "format": FORMAT,
         "parameters": {**saved.parameters, "settings": asdict(saved.parameters["settings"])},
@@ -67,7 +66,7 @@ def write(path: str | Path, saved: Saved) -> Path:
             # Of the fit: the parameters may have been set anew since.
             "family": found.model.family.name,
             "n_latents": found.model.n_latents,
-            "network": _network_of(found.model),
+            "network": (net.hidden, net.n_blocks, net.activation),
             "seeds": list(found.starts.seeds),
             "chosen": found.chosen,
             "elbo": found.elbo,
@@ -110,7 +109,8 @@ def read(path: str | Path) -> Saved:
         raise ValueError(f"{path} is no saved IVAE: it has no field 'format'.")
     if content["format"] != FORMAT:
         raise ValueError(
-            f"{path} has format {content['format']!r}; this version of ivae reads {FORMAT}."
+            f"{path} has format {content['format']!r}, of another version of ivae; this one reads "
+            f"{FORMAT}. Load it with the version that wrote it, or fit the estimator again."
         )
     try:
         return _revived(content)
@@ -128,28 +128,26 @@ def _revived(content: Mapping[str, Any]) -> Saved:
         for name in ("centre", "scale", "agreement")
     )
     seeds, chosen = trained["seeds"], trained["chosen"]
+    family = family_named(one_of("family", trained["family"], FAMILIES))
+    sizes, log_share = (len(centre), trained["n_latents"]), torch.zeros(len(classes))
     model, starts = (
-        RecoveredModel(
-            *(members, len(centre), trained["n_latents"], torch.zeros(len(classes))),
-            family_named(one_of("family", trained["family"], FAMILIES)),
-            *trained["network"],
-        )
+        compose(members, *sizes, log_share, family, *trained["network"])[0]
         for members in ([seeds[chosen]], seeds)
     )
     model.load_state_dict(content["model"])
     starts.load_state_dict(content["starts"])
     held_out = HeldOut(*(part.numpy() for part in content["held_out"]))
     recovery = Recovery(
-        *(model, starts, held_out, chosen, agreement, tuple(trained["elbo"])),
-        *(centre, scale, trained["seconds"]),
+        model=model,
+        starts=starts,
+        held_out=held_out,
+        chosen=chosen,
+        agreement=agreement,
+        elbo=tuple(trained["elbo"]),
+        centre=centre,
+        scale=scale,
+        seconds=trained["seconds"],
     )
     parameters = dict(content["parameters"])
     parameters["settings"] = Settings(**parameters["settings"])
     return Saved(parameters, np.array(classes, dtype), recovery)
-
-
-def _network_of(model: RecoveredModel) -> tuple[int, int, str]:
-    """Return hidden, n_blocks and activation, which decide the shapes of a model."""
-    separator = model.separator
-    (activation,) = (name for name, f in ACTIVATIONS.items() if f is separator.activate)
-    return separator.first.weight.shape[-1], len(separator.blocks), activation

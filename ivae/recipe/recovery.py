@@ -4,7 +4,7 @@ First stage. What is maximised, for latents z drawn from q(z|x), is
 
     E log p(u|z) + elbo_weight * ELBO
 
-with log p(u|z) by Bayes' rule on the prior, :mod:`ivae.recipe.discrimination`, and the ELBO of Eq. (8) at
+with log p(u|z) by Bayes' rule on the prior, :mod:`ivae.recipe.model`, and the ELBO of Eq. (8) at
 the decoder variance that is best for it. At its maximum the first term leaves the affine map of
 Eq. (12); with T(z) = z^2 it does not see signs, so that a latent can be folded, nor that statistics
 are mixed. From such latents x cannot be decoded, and that is what the ELBO is for. At full weight
@@ -19,23 +19,24 @@ samples. The true sources are used nowhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from loky import get_reusable_executor
 from numpy.typing import ArrayLike, NDArray
 
-from ivae.engine.processes import choose_processes, cut
+from ivae.engine.processes import choose_processes, cut, run_jobs
 from ivae.families import FAMILIES, ExponentialFamily, family_named
 from ivae.metrics import mcc
-from ivae.recipe.model import RecoveredModel
+from ivae.models import LatentVariableModel
+from ivae.nets import members_of
+from ivae.recipe.model import SegmentClassifier, compose
 from ivae.recipe.stages import (
     RECIPE,
     HeldOut,
+    Note,
     Settings,
     Split,
     elbo_on,
@@ -43,9 +44,8 @@ from ivae.recipe.stages import (
     generative_stage,
     to_array,
 )
-from ivae.support.checks import finite_array, one_of, segment_labels, whole_number
-
-Array = NDArray[np.float64]
+from ivae.support.checks import Array, finite_array, one_of, segment_labels, whole_number
+from ivae.support.progress import ProgressLine
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Recovery:
         What it took.
     """
 
-    model: RecoveredModel
-    starts: RecoveredModel
+    model: LatentVariableModel
+    starts: LatentVariableModel
     held_out: HeldOut
     chosen: int
     agreement: Array
@@ -99,7 +99,7 @@ class Recovery:
         rows = torch.as_tensor(self.standardise(x), dtype=torch.float32)
         parts = rows.expand(self.starts.n_members, -1, -1).split(4096, 1)
         with torch.no_grad():
-            return to_array(torch.cat([self.starts.separator(part).mean for part in parts], 1))
+            return to_array(torch.cat([self.starts.encoder(part).mean for part in parts], 1))
 
 
 def recover(
@@ -157,19 +157,27 @@ def recover(
     held = _hold_out(labels, settings.held_out, np.random.default_rng(sequence.spawn(1)[0]))
     rows = torch.as_tensor((observed - centre) / scale, dtype=torch.float32)
     split = Split(rows, torch.as_tensor(labels), torch.as_tensor(held))
-    starts, found = _train_starts(split, n_latents, kind, settings, seeds, label, progress)
+    with _progress(label, progress) as report:
+        starts, found = _train_starts(split, n_latents, kind, settings, seeds, report)
     if not np.isfinite(found.objective).any():
         raise FloatingPointError(
             f"{label}: all {len(seeds)} starts have diverged. Lower the learning rate."
         )
     chosen = int(np.nanargmax(found.objective))
     model = starts.of([chosen])
-    with _one_thread():
-        before = generative_stage(model, split, settings, f"{label}, second stage", progress)
+    with _progress(f"{label}, second stage", progress) as report, _one_thread():
+        before = generative_stage(model, split, settings, report)
         after = elbo_on(split, model)
     return Recovery(
-        *(model, starts, found, chosen, _agreement(starts, split, chosen), (before, after)),
-        *(centre, scale, time.monotonic() - began),
+        model=model,
+        starts=starts,
+        held_out=found,
+        chosen=chosen,
+        agreement=_agreement(starts, split, chosen),
+        elbo=(before, after),
+        centre=centre,
+        scale=scale,
+        seconds=time.monotonic() - began,
     )
 
 
@@ -206,27 +214,48 @@ def _train_starts(
     family: ExponentialFamily,
     settings: Settings,
     seeds: list[int],
-    label: str,
-    progress: bool,
-) -> tuple[RecoveredModel, HeldOut]:
+    report: Note,
+) -> tuple[LatentVariableModel, HeldOut]:
     """Train the first stage, cut over processes where that is worth their start."""
-    whole = _build(split, n_latents, family, settings, seeds)
-    n_weights = sum(p.numel() for p in whole.parameters()) // len(seeds)
+    log_share = (torch.bincount(split.u) / len(split.u)).log()
+    shape = settings.hidden, settings.n_blocks, settings.activation
+    whole, classifier = compose(seeds, split.x.shape[1], n_latents, log_share, family, *shape)
+    n_weights = sum(p.numel() for net in (whole, classifier) for p in net.parameters())
+    n_weights //= len(seeds)
     processes = choose_processes(len(seeds), n_weights, settings.n_steps, settings.batch_size)
     if processes == 1:
         with _one_thread():
-            return whole, first_stage(whole, split, settings, label, progress)
-    executor = get_reusable_executor(processes, timeout=60, env={"OMP_NUM_THREADS": "1"})
+            return whole, first_stage(whole, classifier, split, settings, report)
     parts = cut(len(seeds), processes)
-    jobs = [
-        executor.submit(_in_worker, whole.of(members), split, settings, label, False)
-        for members in parts
-    ]
-    results = [job.result() for job in jobs]
+    shares = np.zeros(len(parts))
+
+    def collect(number: int, share: float, *_: float) -> None:
+        shares[number] = share
+        report(float(shares.mean()))
+
+    jobs = [(whole.of(one), members_of(classifier, one), split, settings) for one in parts]
+    results = run_jobs(_in_worker, jobs, processes, collect)
     for members, (part, _) in zip(parts, results, strict=True):
         whole.assign(members, part)
     columns = zip(*(found for _, found in results), strict=True)
     return whole, HeldOut(*(np.concatenate(column) for column in columns))
+
+
+def _in_worker(
+    model: LatentVariableModel,
+    classifier: SegmentClassifier,
+    split: Split,
+    settings: Settings,
+    note: Note,
+) -> tuple[LatentVariableModel, HeldOut]:
+    return model, first_stage(model, classifier, split, settings, note)
+
+
+@contextmanager
+def _progress(label: str, shown: bool) -> Iterator[Callable[[float], None]]:
+    line = ProgressLine(label, shown)
+    yield line.report_share
+    line.close()
 
 
 @contextmanager
@@ -240,27 +269,10 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def _in_worker(*arguments: Any) -> tuple[RecoveredModel, HeldOut]:
-    torch.set_num_threads(1)
-    return arguments[0], first_stage(*arguments)
-
-
-def _build(
-    split: Split,
-    n_latents: int,
-    family: ExponentialFamily,
-    settings: Settings,
-    seeds: Sequence[int],
-) -> RecoveredModel:
-    share = torch.bincount(split.u) / len(split.u)
-    shape = settings.hidden, settings.n_blocks, settings.activation
-    return RecoveredModel(seeds, split.x.shape[1], n_latents, share.log(), family, *shape)
-
-
 @torch.no_grad()
-def _agreement(starts: RecoveredModel, split: Split, chosen: int) -> Array:
+def _agreement(starts: LatentVariableModel, split: Split, chosen: int) -> Array:
     x, _ = split.for_members(starts.n_members, held=True)
-    latents = to_array(starts.separator(x).mean)
+    latents = to_array(starts.encoder(x).mean)
     sound = [bool(np.isfinite(one).all()) for one in latents]
     pairs = zip(latents, sound, strict=True)
     return np.array([mcc(latents[chosen], one) if ok else np.nan for one, ok in pairs])

@@ -6,23 +6,23 @@ See :mod:`ivae.recipe.recovery` for what they are for.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ivae.engine.batches import Minibatches
 from ivae.engine.descent import minimise
+from ivae.models import LatentVariableModel
+from ivae.nets import Posterior
 from ivae.objectives import kl_to_prior
-from ivae.passes import Posterior
-from ivae.recipe.model import RecoveredModel
-from ivae.recipe.separator import ACTIVATIONS
-from ivae.support.checks import one_of, positive_number, whole_number
+from ivae.recipe.model import ACTIVATIONS, SegmentClassifier, separator_of
+from ivae.support.checks import Array, one_of, positive_number, whole_number
 
-Array = NDArray[np.float64]
+Note = Callable[[float], None]
 SMALLEST_VARIANCE = 1e-8  # Of the decoder, where x has columns of variance 1.
 
 
@@ -35,7 +35,7 @@ class Settings:
     Attributes
     ----------
     hidden, n_blocks, activation
-        Shape of the encoder, see :class:`ivae.recipe.separator.Separator`.
+        Shape of the encoder, see :class:`ivae.recipe.model.Separator`.
     n_starts
         Networks with their own initial weights, of which one is kept.
     n_steps, batch_size, learning_rate
@@ -108,44 +108,53 @@ class Split(NamedTuple):
     def for_members(self, n_members: int, held: bool) -> tuple[Tensor, Tensor]:
         """Return x (E, R, d) and u (E, R) of the rows that are held out, or of the others."""
         chosen = self.held if held else ~self.held
-        return tuple(part[chosen].expand(n_members, *part[chosen].shape) for part in self[:2])  # type: ignore[return-value]
+        x, u = self.x[chosen], self.u[chosen]
+        return x.expand(n_members, *x.shape), u.expand(n_members, *u.shape)
 
-    def batches(self, model: RecoveredModel, settings: Settings) -> Minibatches:
+    def batches(self, model: LatentVariableModel, settings: Settings) -> Minibatches:
         x, u = self.for_members(model.n_members, held=False)
         return Minibatches(x, u, model.seeds, settings.batch_size, 0.0, (model.n_latents,))
 
 
 def first_stage(
-    model: RecoveredModel, split: Split, settings: Settings, label: str, progress: bool
+    model: LatentVariableModel,
+    classifier: SegmentClassifier,
+    split: Split,
+    settings: Settings,
+    note: Note,
 ) -> HeldOut:
+    """Train all of every start; return what it reaches on the held-out rows.
+
+    ``note`` gets the share of the steps made.
+    """
     x, u = split.for_members(model.n_members, held=True)
     noise = model.evaluation_noise(x.new_empty(*x.shape[:2], model.n_latents), 0)
 
     def value(x: Tensor, u: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        said = model.separator(x)
+        said = model.encode(x, u)
         z = said.sample(noise)
         classified = z if settings.classify_draws else said.mean
-        cross_entropy = model.classifier.cross_entropy(classified, u).mean(1)
+        cross_entropy = classifier.cross_entropy(classified, u).mean(1)
         elbo = _elbo(model, x, u, said, z)
         return cross_entropy, elbo, settings.elbo_weight * elbo - cross_entropy
 
     minimise(
         lambda *batch: -value(*batch)[-1].sum(),
-        model.parameters(),
+        [*model.parameters(), *classifier.parameters()],
         split.batches(model, settings),
         settings.n_steps,
-        label,
+        "first stage",
         settings.learning_rate,
         warm_up=WARM_UP,
         held_out=lambda: -value(x, u, noise)[-1],
-        progress=progress,
+        note=note,
     )
     with torch.no_grad():
         return HeldOut(*(to_array(part) for part in value(x, u, noise)))
 
 
 def generative_stage(
-    model: RecoveredModel, split: Split, settings: Settings, label: str, progress: bool
+    model: LatentVariableModel, split: Split, settings: Settings, note: Note
 ) -> float:
     """Train all but h by the ELBO; return the held-out ELBO that it began with."""
     before = elbo_on(split, model)
@@ -156,28 +165,30 @@ def generative_stage(
         posterior = model.encode(x, u)
         return _elbo(model, x, u, posterior, posterior.sample(noise))
 
-    variances = model.separator.log_variance
-    trained = [*model.decoder.parameters(), model.raw_prior, *variances.parameters()]
+    parts = (model.decoder, model.prior_net, separator_of(model).log_variance)
+    trained = [parameter for part in parts for parameter in part.parameters()]
     minimise(
         lambda *batch: -value(*batch).sum(),
         trained,
         split.batches(model, settings),
         settings.n_steps_generative,
-        label,
+        "second stage",
         GENERATIVE_RATE,
         held_out=lambda: -value(x, u, noise),
-        progress=progress,
+        note=note,
     )
     with torch.no_grad():
         x, u = split.for_members(1, held=False)
         posterior = model.infer_checked(x, u)
         noise = model.evaluation_noise(posterior.mean, 0)
         square = (x - model.decode(posterior.sample(noise))).square().mean((1, 2))
-        model.likelihood.variance.copy_(square + SMALLEST_VARIANCE)
+        model.decoder_variance.copy_(square + SMALLEST_VARIANCE)
     return before
 
 
-def _elbo(model: RecoveredModel, x: Tensor, u: Tensor, posterior: Posterior, z: Tensor) -> Tensor:
+def _elbo(
+    model: LatentVariableModel, x: Tensor, u: Tensor, posterior: Posterior, z: Tensor
+) -> Tensor:
     """Return the minibatch's mean ELBO, (E,), at the decoder variance that maximises it."""
     square = (x - model.decode(z)).square().mean((1, 2)) + SMALLEST_VARIANCE
     reconstruction = -0.5 * x.shape[-1] * (torch.log(2 * math.pi * square) + 1)
@@ -185,7 +196,7 @@ def _elbo(model: RecoveredModel, x: Tensor, u: Tensor, posterior: Posterior, z: 
 
 
 @torch.no_grad()
-def elbo_on(split: Split, model: RecoveredModel) -> float:
+def elbo_on(split: Split, model: LatentVariableModel) -> float:
     x, u = split.for_members(1, held=True)
     posterior = model.encode(x, u)
     z = posterior.sample(model.evaluation_noise(posterior.mean, 0))

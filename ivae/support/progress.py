@@ -33,6 +33,10 @@ class ProgressLine:
         elif self._display is not None:
             self._display.update(_Line(line))
 
+    def report_share(self, share: float) -> None:
+        """Replace the line's text by a share of 1, in percent."""
+        self.report(f"{100 * share:.0f} %")
+
     def announce(self, text: str) -> None:
         """Write a line that stays, above the progress line; it is printed wherever output goes."""
         if self._on_terminal:

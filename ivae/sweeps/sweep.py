@@ -21,17 +21,16 @@ import numpy as np
 import pandas as pd
 from dask import compute, delayed  # type: ignore[attr-defined]
 from distributed import Client, as_completed
-from numpy.typing import NDArray
 
 from ivae import data
 from ivae.engine.history import EveryMemberDiverged, History
 from ivae.models import LatentVariableModel
+from ivae.support.checks import Array
 from ivae.support.progress import ProgressLine
 from ivae.support.records import Record, load, save
 from ivae.sweeps.runs import Run, dataset_of, model_of, objective_of, pack, schedule_of
 from ivae.training import train
 
-Array = NDArray[np.floating[Any]]
 MEASURED = {
     "final_objective": "objective",
     "elbo": "elbo",
@@ -139,7 +138,7 @@ def train_ensemble(
     progress: bool,
     checkpoint: Path | None = None,
 ) -> dict[str, Any]:
-    """Train runs that :func:`ivae.sweeps.runs.pack` has put together; return what a record holds of them.
+    """Train runs of one :func:`ivae.sweeps.runs.pack`; return what a record holds of them.
 
     The values are lists with one entry for each run; ``curves`` holds (T, E) lists.
     """
