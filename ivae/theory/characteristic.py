@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivae.support.checks import positive_number, whole_number
+from ivae.support.checks import Array, positive_number, whole_number
 from ivae.theory.findings import Finding
 
-Array = NDArray[np.floating[Any]]
 FEWEST_POINTS = 3  # Of the frequency grid, below which a gap counts as an isolated zero.
 
 
@@ -123,7 +121,8 @@ def from_density(
     error = float(np.abs(fine - _transform(coarse, x[::2], t)).max())
     error = 2 * max(error, abs(mass - 1)) + 1e-13 * math.sqrt(size)
     modulus = np.abs(fine)
-    return NumericalCharacteristic(t, modulus, error, *_vanishing(t, modulus <= error))
+    gaps, tail = _vanishing(t, modulus <= error)
+    return NumericalCharacteristic(t, modulus, error, gaps, tail)
 
 
 def _transform(weighted: Array, x: Array, t: Array) -> NDArray[np.complex128]:

@@ -8,16 +8,13 @@ permutation with scales (the Amari distance), as Theorem 2 promises besides?
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ivae.families import ExponentialFamily
-from ivae.support.checks import finite_array, whole_number
-
-Array = NDArray[np.floating[Any]]
+from ivae.support.checks import Array, finite_array, whole_number
 
 
 @dataclass(frozen=True)
@@ -71,20 +68,14 @@ def statistics_of(family: ExponentialFamily, z: ArrayLike) -> Array:
     return family.statistics(torch.as_tensor(latents)).flatten(1).numpy()
 
 
-def fit_equivalence(
-    first: ArrayLike, second: ArrayLike, *, n_components: int = 1, seed: int = 0
-) -> Equivalence:
+def fit_equivalence(first: ArrayLike, second: ArrayLike, *, n_components: int = 1) -> Equivalence:
     """Fit A and c of Eq. (12) by least squares on a random half, and judge them on the other half.
 
     Parameters
     ----------
     first, second
-        Statistics of the two models at the same observations, (N, n k) each, see
-        :func:`statistics_of`. For a trained model the latents are posterior means.
-    n_components
-        k.
-    seed
-        Of the halves.
+        Statistics of the two models at the same observations, (N, n k) each for ``n_components``
+        k, see :func:`statistics_of`. For a trained model the latents are posterior means.
 
     Raises
     ------
@@ -108,7 +99,7 @@ def fit_equivalence(
             raise ValueError(
                 f"{name} must vary in every column; column {deviation.argmin()} is constant."
             )
-    order = np.random.default_rng(seed).permutation(n_rows)
+    order = np.random.default_rng(0).permutation(n_rows)  # The same halves for the same data.
     fitted, held_out = order[: n_rows // 2], order[n_rows // 2 :]
     design = np.column_stack((two, np.ones(n_rows)))
     solution, *_ = np.linalg.lstsq(design[fitted], one[fitted], rcond=None)

@@ -1,22 +1,16 @@
-"""Exact and locally exact quantities of small models, in float64: densities, posteriors, gaps."""
+"""Exact and locally exact quantities of small models, in float64: densities and gaps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+from numpy.typing import ArrayLike
 
 from ivae.data import NonstationaryData
 from ivae.mixing import Mixing
-from ivae.support.checks import finite_array, positive_number, whole_number
-
-Array = NDArray[np.floating[Any]]
+from ivae.support.checks import Array, finite_array, positive_number
 
 
 def standard_normal_log_density(z: ArrayLike) -> Array:
@@ -49,67 +43,6 @@ def log_density_given_segment(dataset: NonstationaryData) -> Array:
     return np.asarray(log_prior.sum(1) - _log_volume(dataset.mixing, z))
 
 
-@dataclass(frozen=True)
-class GridPosterior:
-    """log p(x) and p(z|x) for a batch of observations, by quadrature over two latents.
-
-    Attributes
-    ----------
-    axis
-        Grid coordinates of either latent, (G,).
-    log_evidence
-        log p(x), (B,).
-    density
-        p(z|x) on the grid, (B, G, G), indexed by z_1, then z_2.
-    """
-
-    axis: Array
-    log_evidence: Array
-    density: Array
-
-
-def grid_posterior(
-    decode: Callable[[Array], Array],
-    x: ArrayLike,
-    noise_variance: float,
-    *,
-    half_width: float = 7.0,
-    n_points: int = 401,
-) -> GridPosterior:
-    """Integrate p(x|z) N(z; 0, I) over two latents on a square grid (Eq. 2).
-
-    The integrand is smooth and dies out well inside the grid, so the trapezoidal rule converges
-    faster than any power of the spacing, once the spacing resolves the noise.
-
-    Parameters
-    ----------
-    decode
-        f, from (N, 2) to (N, d).
-    x
-        Observations (B, d).
-    noise_variance
-        sigma^2 of p(x|z) = N(f(z), sigma^2 I).
-    half_width, n_points
-        The grid runs from -half_width to half_width with n_points a side.
-    """
-    variance = positive_number("noise_variance", noise_variance)
-    positive_number("half_width", half_width)
-    whole_number("n_points", n_points, at_least=3)
-    axis = np.linspace(-half_width, half_width, n_points)
-    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    decoded = decode(grid)
-    observed = finite_array("x", x, ("B", decoded.shape[1]), np.float64)
-    log_prior = standard_normal_log_density(grid)
-    constant = -0.5 * decoded.shape[1] * math.log(2 * math.pi * variance)
-    log_joint = np.stack(
-        [log_prior + constant - ((decoded - row) ** 2).sum(1) / (2 * variance) for row in observed]
-    )
-    cell = (2 * half_width / (n_points - 1)) ** 2
-    log_evidence = logsumexp(log_joint, axis=1) + math.log(cell)
-    density = np.exp(log_joint - log_evidence[:, None]).reshape(-1, n_points, n_points)
-    return GridPosterior(axis, log_evidence, density)
-
-
 def mean_field_gap(
     jacobian: ArrayLike,
     decoder_variance: float,
@@ -129,12 +62,8 @@ def mean_field_gap(
     ----------
     jacobian
         Decoder Jacobians J at many points, (B, n, d): entry (i, j) is df_j / dz_i.
-    decoder_variance
-        sigma^2.
-    rotation
-        Orthogonal R, (n, n); none where left out.
-    prior_variance
-        v, one number, (n,), or (B, n).
+    decoder_variance, rotation, prior_variance
+        sigma^2; an orthogonal R, (n, n), if any; v, one number, (n,), or (B, n).
     """
     slopes = finite_array("jacobian", jacobian, ("B", "n", "d"), np.float64)
     variance = positive_number("decoder_variance", decoder_variance)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from ivae.mixing import Mixing
-from ivae.support.checks import finite_array
+from ivae.support.checks import Array, finite_array
 from ivae.theory.findings import Finding
 
-Array = NDArray[np.floating[Any]]
 Function = Callable[[Array], Array]
 
 N_NEIGHBOURS = 4

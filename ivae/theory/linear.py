@@ -14,14 +14,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 from scipy.optimize import minimize
 
-from ivae.data import NonstationaryData
-from ivae.support.checks import finite_array, positive_number, segment_labels, whole_number
+from ivae.support.checks import (
+    Array,
+    finite_array,
+    positive_number,
+    segment_labels,
+    whole_number,
+)
 from ivae.theory.findings import Finding
 
-Array = NDArray[np.floating[Any]]
+N_STARTS = 5
+OPTIONS: Any = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -105,18 +110,8 @@ def segment_covariances(x: ArrayLike, u: ArrayLike) -> Array:
     """Return the mean of x x' in every segment, (M, d, d): all that x tells about F."""
     rows = finite_array("x", x, ("N", "d"), np.float64)
     labels = segment_labels("u", u, len(rows))
-    return (
-        np.stack([rows[labels == s].T @ rows[labels == s] for s in range(labels.max() + 1)])
-        / (np.bincount(labels)[:, None, None])
-    )
-
-
-def mean_log_likelihood(model: LinearModel, covariances: ArrayLike) -> float:
-    """Return E log p(x|u) over segments of equal size whose data have these covariances."""
-    data = finite_array("covariances", covariances, model.covariances.shape, np.float64)
-    own = model.covariances
-    traces = np.einsum("mde,med->m", np.linalg.inv(own), data)
-    return float(-0.5 * (traces + np.linalg.slogdet(2 * math.pi * own).logabsdet).mean())
+    sums = [rows[labels == s].T @ rows[labels == s] for s in range(labels.max() + 1)]
+    return np.stack(sums) / np.bincount(labels)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -141,12 +136,7 @@ class LinearFit:
 
 
 def fit_linear(
-    covariances: ArrayLike,
-    n_latents: int,
-    noise_variance: float,
-    *,
-    seed: int = 0,
-    n_starts: int = 5,
+    covariances: ArrayLike, n_latents: int, noise_variance: float, *, seed: int = 0
 ) -> LinearFit:
     """Fit F and all v_u to segment covariances by maximum likelihood, sigma^2 being known.
 
@@ -158,8 +148,8 @@ def fit_linear(
         Mean of x x' in every segment, (M, d, d).
     n_latents, noise_variance
         n <= d, and sigma^2.
-    seed, n_starts
-        Starts are random matrices and unit variances.
+    seed
+        Of the five starts, random matrices and unit variances.
 
     Raises
     ------
@@ -170,7 +160,6 @@ def fit_linear(
     m, d = given.shape[:2]
     n = whole_number("n_latents", n_latents)
     s2 = positive_number("noise_variance", noise_variance)
-    whole_number("n_starts", n_starts)
     if given.shape[2] != d or not np.allclose(given, given.transpose(0, 2, 1)):
         raise ValueError("covariances must be symmetric matrices, one for each segment.")
     if n > d:
@@ -195,14 +184,9 @@ def fit_linear(
     rng = np.random.default_rng(seed)
     scale = math.sqrt(np.trace(given.mean(0)) / (n * d))
     ends = []
-    for _ in range(n_starts):
+    for _ in range(N_STARTS):
         start = np.concatenate((scale * rng.standard_normal(n * d), np.zeros(m * n)))
-        found: Any = minimize(
-            *(loss, start),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9},
-        )
+        found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", options=OPTIONS)
         matrix, log_variance = _unpack(found.x, m, n, d)
         ends.append((-float(found.fun), LinearModel(matrix, np.exp(log_variance), s2)))
     ends.sort(key=lambda end: -end[0])
@@ -214,12 +198,7 @@ def finding_of_profiles(variance: ArrayLike) -> Finding:
 
     That is so exactly when no two sources have proportional variances v_i(u) over the segments: the
     segment covariances then have one joint diagonaliser (known from blind source separation). Two
-    segments can be enough; Theorem 1, which allows any f, asks for n + 1.
-
-    Parameters
-    ----------
-    variance
-        Of the sources by segment, (M, n), M >= 1.
+    segments can be enough; Theorem 1, which allows any f, asks for n + 1. ``variance`` is (M, n).
     """
     table = finite_array("variance", variance, ("M", "n"), np.float64)
     profiles = table / np.linalg.norm(table, axis=0)
@@ -244,41 +223,6 @@ def mixing_recovered(true: ArrayLike, fitted: ArrayLike) -> Array:
     one = finite_array("true", true, ("n", "d"), np.float64)
     two = finite_array("fitted", fitted, one.shape, np.float64)
     return np.asarray(two @ np.linalg.pinv(one))
-
-
-def separate_linear(dataset: NonstationaryData) -> Array:
-    """Return the sources of a linear mixing, (N, n), from the covariances of two segments.
-
-    For f(z) = z F the first two segments have the covariances S_u = F' diag(v_u) F + sigma^2 I.
-    Without the noise the generalised eigenvectors of the pair are the rows that undo F, one for
-    each ratio v_1i / v_0i of variances: they are unique up to order and scale where no two ratios
-    are equal. Two segments are enough, whatever n. The noise is subtracted as far as it is known
-    (sigma^2); each estimate keeps its share of it.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two segments, n < d, a nonlinear mixing, or so few samples that an estimated
-        covariance is not positive definite.
-    """
-    if dataset.n_segments < 2 or dataset.n_latents != dataset.n_observed:
-        raise ValueError(
-            "dataset must have at least two segments and n = d; "
-            f"got M = {dataset.n_segments}, n = {dataset.n_latents}, d = {dataset.n_observed}."
-        )
-    if len(dataset.mixing.matrices) != 1:
-        raise ValueError("dataset must have a linear mixing (preset 'linear').")
-    x = dataset.x.astype(np.float64)
-    noise = dataset.noise_variance * np.eye(dataset.n_observed)
-    first, second = (np.cov(x[dataset.u == u].T) - noise for u in (0, 1))
-    try:
-        _, rows = eigh(second, first)
-    except np.linalg.LinAlgError as error:
-        raise ValueError(
-            "dataset must have enough samples in its first two segments; without the noise their "
-            "estimated covariance is not positive definite."
-        ) from error
-    return np.asarray(x @ rows)
 
 
 def _unpack(flat: Array, m: int, n: int, d: int) -> tuple[Array, Array]:

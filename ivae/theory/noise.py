@@ -12,18 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln, kv
 
-from ivae.support.checks import positive_number
+from ivae.support.checks import Array, positive_number
 from ivae.theory.findings import Finding
 
-Array = NDArray[np.floating[Any]]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
@@ -195,9 +192,7 @@ def _of_scipy(
     zeros: Literal["nowhere", "isolated"] = "nowhere",
     where: str = "vanishes nowhere",
 ) -> Noise:
-    draw = partial(_draw, law)
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.asarray(law.rvs(size=shape, random_state=rng))
+
     return Noise(name, phi, law.pdf, draw, zeros, where, float(law.var()))
-
-
-def _draw(law: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return np.asarray(law.rvs(size=shape, random_state=rng))

@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ivae.data import NonstationaryData
 from ivae.mixing import in_torch
 from ivae.models import LatentVariableModel
-from ivae.support.checks import positive_number, whole_number
+from ivae.support.checks import Array, positive_number, whole_number
 
 Joint = Callable[[Tensor], Tensor]
 LEARNING_RATE = 0.05
@@ -83,10 +83,10 @@ class Gap(NamedTuple):
         Share of the importance samples that count (effective sample size / K), (B,).
     """
 
-    log_likelihood: NDArray[np.float64]
-    mean_field: NDArray[np.float64]
-    full: NDArray[np.float64]
-    effective: NDArray[np.float64]
+    log_likelihood: Array
+    mean_field: Array
+    full: Array
+    effective: Array
 
 
 def problem_of_dataset(
@@ -162,14 +162,7 @@ def at_mode(problem: Problem, *, n_steps: int = 100) -> Problem:
     """Return the problem started at a mode of each posterior: the Laplace approximation.
 
     Levenberg and Marquardt's steps from the problem's own start, each kept only where it raises
-    log p(x, z|u), so that no observation ends lower than it began.
-
-    Parameters
-    ----------
-    problem
-        From :func:`problem_of_dataset` or :func:`problem_of_model`.
-    n_steps
-        Tries for each observation.
+    log p(x, z|u), so that no observation ends lower than it began; ``n_steps`` tries for each.
     """
     whole_number("n_steps", n_steps)
     z, damping = problem.mean.detach(), torch.full_like(problem.mean[:, :1], 1e-3)
@@ -201,20 +194,16 @@ def measure_gap(problem: Problem, *, n_steps: int = 300, n_draws: int = 2000, se
     ----------
     problem
         From :func:`problem_of_dataset` or :func:`problem_of_model`.
-    n_steps
-        Of Adam for each fit.
-    n_draws
-        K of the importance samples, and of the ELBOs.
-    seed
-        Of all draws.
+    n_steps, n_draws, seed
+        Of Adam for each fit; K of the importance samples, and of the ELBOs; of all draws.
     """
     whole_number("n_steps", n_steps)
     whole_number("n_draws", n_draws, at_least=2)
     generator = torch.Generator().manual_seed(whole_number("seed", seed, at_least=0))
     diagonal, full = (fit(problem, is_full, n_steps, generator) for is_full in (False, True))
-    bounds = [bound(problem, q, n_draws, generator) for q in (diagonal, full)]
-    log_likelihood, effective = _importance(problem, full, n_draws, generator)
-    return Gap(*(part.numpy() for part in (log_likelihood, *bounds, effective)))
+    of_diagonal, of_full = (bound(problem, q, n_draws, generator) for q in (diagonal, full))
+    likelihood, effective = _importance(problem, full, n_draws, generator)
+    return Gap(likelihood.numpy(), of_diagonal.numpy(), of_full.numpy(), effective.numpy())
 
 
 @torch.no_grad()

@@ -1,14 +1,13 @@
 """Condition (iii) of Theorem 1 for a concrete model: the matrix L of Eq. (13), and by what margin.
 
 Natural parameters come as a table lambda (M, n, k): one row per segment, from a dataset's truth or
-from a learned prior. L exists and is invertible for *some* choice of n k + 1 points exactly when
-the table's differences span all n k directions.
+from a learned prior; NaN and other shapes are refused. L exists and is invertible for *some* choice
+of n k + 1 points exactly when the table's differences span all n k directions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
 from ivae.families import ExponentialFamily
-from ivae.support.checks import finite_array, whole_number
+from ivae.support.checks import Array, finite_array, whole_number
 from ivae.theory.findings import Finding
-
-Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -82,20 +79,13 @@ def points_needed(n_latents: int, n_components: int) -> int:
 def l_report(lam: ArrayLike, points: ArrayLike) -> RankReport:
     """Form L of Eq. (13) at chosen points and report its rank and conditioning.
 
-    The rank does not depend on which of the points is u^0; the conditioning does.
-
-    Parameters
-    ----------
-    lam
-        Natural parameters lambda, (M, n, k).
-    points
-        Segments to use, u^0 first; n k + 1 of them make L square.
+    ``points`` are segments, u^0 first; n k + 1 of them make L square. The rank does not depend on
+    which of them is u^0; the conditioning does.
 
     Raises
     ------
     ValueError
-        For NaN, a table that is not (M, n, k), fewer than two points, or points that are not
-        distinct segments.
+        For fewer than two points, or points that are not distinct segments.
     """
     flat = _flat(lam)
     chosen = np.asarray(points)
@@ -119,16 +109,6 @@ def spread_report(lam: ArrayLike) -> RankReport:
 
     It has the rank of the differences of Eq. (13) over all segments, singles out no u^0, and its
     size does not grow with the number of segments, so tables of different M can be compared.
-
-    Parameters
-    ----------
-    lam
-        Natural parameters lambda, (M, n, k).
-
-    Raises
-    ------
-    ValueError
-        For NaN, or a table that is not (M, n, k).
     """
     flat = _flat(lam)
     centred = (flat - flat.mean(0)) / np.sqrt(len(flat))
@@ -145,7 +125,7 @@ def best_points(lam: ArrayLike) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        For NaN, a table that is not (M, n, k), or fewer than n k + 1 segments.
+        For fewer than n k + 1 segments.
     """
     flat = _flat(lam).astype(np.float64)
     needed = flat.shape[1] + 1
@@ -178,11 +158,6 @@ def estimation_error(family: ExponentialFamily, lam: ArrayLike, samples_per_segm
         Family of the prior, and natural parameters (M, n, k).
     samples_per_segment
         L.
-
-    Raises
-    ------
-    ValueError
-        For NaN, a table that is not (M, n, k) with the family's k, or no samples.
     """
     whole_number("samples_per_segment", samples_per_segment)
     table = finite_array("lam", lam, ("M", "n", family.k), np.float64)

@@ -10,17 +10,17 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ivae.data import NonstationaryData
 from ivae.families import ExponentialFamily
-from ivae.generative import GenerativeModel
 from ivae.mixing import Mixing
-from ivae.support.checks import finite_array, one_of
+from ivae.models import LatentVariableModel
+from ivae.support.checks import Array, finite_array, one_of
 from ivae.theory import noise as noises
 from ivae.theory.characteristic import NumericalCharacteristic
 from ivae.theory.exact import mean_field_gap
@@ -30,10 +30,16 @@ from ivae.theory.noise import Noise
 from ivae.theory.rank import finding_three
 from ivae.theory.statistics import Statistics, finding_minimum, finding_two
 
-Array = NDArray[np.floating[Any]]
 Posterior = Literal["diagonal", "full"]
+NoiseLaw = Noise | NumericalCharacteristic | None
 N_LATENTS_LOOKED_AT = 2000
 LINEAR = 1e-6  # Relative change of the Jacobian below which f counts as linear.
+BINARY = Finding(
+    "(i) noise",
+    False,
+    "x is binary, not f(z) plus noise as in Eq. (6); supplement E has bits as a limit, of which "
+    "Theorem 1 says nothing",
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,15 @@ class ModelReport:
         return (*self.one, self.two, *(() if self.three is None else (self.three,)))
 
     @property
+    def needs(self) -> dict[str, tuple[Finding, ...]]:
+        """For each theorem the findings that it rests on."""
+        needs = {"Theorem 1": self.one, "Theorem 2": (*self.one, self.two)}
+        return needs if self.three is None else needs | {"Theorem 3": (*self.one, self.three)}
+
+    @property
     def covered(self) -> dict[str, bool | None]:
         """For each theorem whether it covers the model; None where that is not decided."""
-        theorems = {"Theorem 1": all_hold(self.one), "Theorem 2": all_hold((*self.one, self.two))}
-        if self.three is not None:
-            theorems["Theorem 3"] = all_hold((*self.one, self.three))
-        return theorems
+        return {name: all_hold(findings) for name, findings in self.needs.items()}
 
     @property
     def violated(self) -> list[str]:
@@ -73,13 +82,11 @@ class ModelReport:
 
     def conclusions(self) -> list[str]:
         """Return a sentence for each theorem."""
-        needs = {"Theorem 1": self.one, "Theorem 2": (*self.one, self.two)}
-        if self.three is not None:
-            needs["Theorem 3"] = (*self.one, self.three)
         told = []
-        for name, holds in self.covered.items():
-            bad = ", ".join(f.condition for f in needs[name] if f.holds is holds)
-            unsure = ", ".join(f.condition for f in needs[name] if not f.is_certain)
+        for name, findings in self.needs.items():
+            holds = all_hold(findings)
+            bad = ", ".join(f.condition for f in findings if f.holds is holds)
+            unsure = ", ".join(f.condition for f in findings if not f.is_certain)
             applies = f"applies, unless what was not seen fails: {unsure}" if unsure else "applies"
             words = {True: applies, False: f"does not apply: {bad}", None: f"is open: {bad}"}
             told.append(f"{name} {words[holds]}.")
@@ -108,7 +115,7 @@ class ModelReport:
 def check(
     statistics: ExponentialFamily | Statistics,
     lam: ArrayLike | Callable[[Array], ArrayLike],
-    noise: Noise | NumericalCharacteristic,
+    noise: NoiseLaw,
     mixing: Mixing | Callable[[Array], Array],
     latents: ArrayLike,
     *,
@@ -127,10 +134,10 @@ def check(
         Natural parameters (M, n, k), a row for each value of u; or the function lambda, from
         values (M, m) to such a table.
     noise
-        Law of the noise's coordinates, from :mod:`ivae.theory.noise`; or a density of your own, from
-        :func:`ivae.theory.characteristic.from_density`.
+        Law of the noise's coordinates, from :mod:`ivae.theory.noise`; a density of your own, from
+        :func:`ivae.theory.characteristic.from_density`; None where x is binary.
     mixing
-        f, from latents (N, n) to (N, d).
+        f, from latents (N, n) to (N, d); where x is binary to the logits of Eq. (29).
     latents
         Where to look at f, (N, n): draws from the prior, say.
     u
@@ -160,7 +167,7 @@ def check(
     family = statistics if isinstance(statistics, ExponentialFamily) else None
     one = (
         finding_of_mixing(mixing, z),
-        noise.finding(),
+        BINARY if noise is None else noise.finding(),
         finding_two(statistics),
         finding_three(table, family, samples_per_segment),
     )
@@ -174,11 +181,11 @@ def check(
 
 def of_dataset(dataset: NonstationaryData, posterior: Posterior | None = None) -> ModelReport:
     """Check the true model behind a synthetic dataset."""
-    variance = dataset.noise_variance
+    noise = noises.gaussian(dataset.noise_variance) if dataset.noise_variance else noises.none()
     return check(
         dataset.family,
         dataset.natural_parameters,
-        noises.gaussian(variance) if variance else noises.none(),
+        None if dataset.likelihood == "bernoulli" else noise,
         dataset.mixing,
         dataset.z[:: max(1, len(dataset.z) // N_LATENTS_LOOKED_AT)],
         posterior=posterior,
@@ -186,7 +193,7 @@ def of_dataset(dataset: NonstationaryData, posterior: Posterior | None = None) -
     )
 
 
-def of_model(model: GenerativeModel, member: int, x: ArrayLike, u: ArrayLike) -> ModelReport:
+def of_model(model: LatentVariableModel, member: int, x: ArrayLike, u: ArrayLike) -> ModelReport:
     """Check what one member of a trained iVAE has learned from x (N, d) and u (N,).
 
     The decoder is looked at where the posterior means of the data are.
@@ -203,17 +210,16 @@ def of_model(model: GenerativeModel, member: int, x: ArrayLike, u: ArrayLike) ->
     part = model.of([member]).double()
     means = part.infer(x, u).mean[0].numpy(force=True)
 
+    @torch.no_grad()
     def decode(z: Array) -> Array:
-        like = part.decoder_variance
-
-        with torch.no_grad():
-            return part.decode(torch.as_tensor(z).to(like)[None])[0].numpy(force=True)
+        return part.decode(torch.as_tensor(z).to(part.reference)[None])[0].numpy(force=True)
 
     counts = np.bincount(np.asarray(u))
+    is_binary = part.likelihood.name == "bernoulli"
     return check(
         part.family,
         part.prior_table()[0].numpy(force=True),
-        noises.gaussian(float(part.decoder_variance[0])),
+        None if is_binary else noises.gaussian(float(part.decoder_variance[0])),
         decode,
         means[:: max(1, len(means) // N_LATENTS_LOOKED_AT)],
         samples_per_segment=int(counts.min()),
@@ -225,7 +231,7 @@ def of_model(model: GenerativeModel, member: int, x: ArrayLike, u: ArrayLike) ->
 def _finding_posterior(
     family: ExponentialFamily | None,
     table: Array,
-    noise: Noise | NumericalCharacteristic,
+    noise: NoiseLaw,
     mixing: Mixing | Callable[[Array], Array],
     z: Array,
     posterior: Posterior,
@@ -237,7 +243,7 @@ def _finding_posterior(
     """
     name = "posterior (Theorem 3)"
     if not (isinstance(noise, Noise) and noise.is_gaussian):
-        told = "noise" if isinstance(noise, NumericalCharacteristic) else noise.name
+        told = noise.name if isinstance(noise, Noise) else "noise" if noise else "binary x"
         return Finding(name, False, f"{told}: the posterior is not Gaussian")
     if family is None or not family.name.startswith("gaussian"):
         told = family.name if family else "given statistics"

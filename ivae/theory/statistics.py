@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ivae.families import ExponentialFamily
-from ivae.support.checks import positive_number
+from ivae.support.checks import Array
 from ivae.theory.findings import Finding
 
-Array = NDArray[np.floating[Any]]
-
 N_GRID = 4001
+REACH = 5.0  # How far out to look where an end of the support is infinite.
 N_PIECES = 8
 FLAT = 1e-11  # A slope is 0 below this share of T's mean slope over its support: rounding.
 DEPENDENT = 1e-7  # Singular values of standardised statistics below this are rounding.
@@ -39,20 +37,16 @@ class Statistics:
         T, from latents (G,) to (G, k), or (G,) for k = 1.
     support
         Where the latent lives, (low, high); either end may be infinite.
-    reach
-        How far out to look where an end is infinite.
     name
         For the report.
     """
 
     function: Callable[[Array], Array]
     support: tuple[float, float] = (-np.inf, np.inf)
-    reach: float = 5.0
     name: str = "given statistics"
 
     def __post_init__(self) -> None:
         low, high = self.support
-        positive_number("reach", self.reach)
         if not low < high:
             raise ValueError(f"support must be (low, high) with low < high; got {self.support}.")
         values = self(self.grid())
@@ -75,8 +69,8 @@ class Statistics:
     def grid(self) -> Array:
         """Return the points at which T is looked at, (G,)."""
         low, high = self.support
-        first = low if np.isfinite(low) else min(-self.reach, high - self.reach)
-        last = high if np.isfinite(high) else max(self.reach, low + self.reach)
+        first = low if np.isfinite(low) else min(-REACH, high - REACH)
+        last = high if np.isfinite(high) else max(REACH, low + REACH)
         return np.linspace(first, last, N_GRID)
 
 

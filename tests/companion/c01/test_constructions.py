@@ -117,23 +117,6 @@ def test_either_tail_keeps_its_precision():
     np.testing.assert_allclose(found, tails, rtol=1e-11)
 
 
-@pytest.mark.parametrize(
-    ("z", "rotation", "message"),
-    [
-        ([[0.5, 0.5, 0.5]], np.eye(2), r"z must have shape \(N, 2\); got \(1, 3\)"),
-        ([[0.5, np.nan]], np.eye(2), "z has 1 NaN"),
-        ([[0.5, 0.5]], np.eye(3), r"rotation must have shape \(2, 2\); got \(3, 3\)"),
-        ([[0.5, 0.5]], 2 * np.eye(2), r"rotation must be orthogonal.*off by 3\.0e\+00"),
-        ([[0.5, -0.5]], np.eye(2), "inside the supports of the marginals; column 1 leaves"),
-        ([[0.5, 1.5]], np.eye(2), "inside the supports of the marginals; column 1 leaves"),
-        ([[705.0, 0.5]], np.eye(2), "z lies too far in a tail"),
-    ],
-)
-def test_bad_latents_and_rotations_are_named(z, rotation, message):
-    with pytest.raises(ValueError, match=message):
-        rotate_through_gaussian(z, [stats.laplace(), stats.uniform()], rotation)
-
-
 def test_darmois_is_the_conditional_cdf_of_a_mixture():
     """Given z_1 the example's z_2 is a mixture of two Gaussians whose weights are known."""
     z = BAND.sample(2000, np.random.default_rng(4))
@@ -176,11 +159,11 @@ def test_far_points_are_resolved_and_farther_ones_refused():
     y = np.array([[-7.4, 7.4], [7.4, -7.4], [0.0, 7.4]])
     np.testing.assert_allclose(G.forward(G.inverse(y)), y, atol=1e-6)
     for bad in ([[0.0, 8.0]], [[-8.0, 0.0]]):
-        with pytest.raises(ValueError, match=r"within 7\.5 standard deviations .* got 8"):
-            G.inverse(bad)
+        with pytest.raises(ValueError, match=r"resolved to 7\.5 deviations; got 8"):
+            G.inverse(np.array(bad))
     for bad in ([[20.0, 0.0]], [[0.0, -6.0]]):
-        with pytest.raises(ValueError, match="z must lie where the quadrature resolves"):
-            G.forward(bad)
+        with pytest.raises(ValueError, match="z goes beyond"):
+            G.forward(np.array(bad))
 
 
 def test_darmois_gives_independent_gaussians_and_the_wrong_map_does_not():
@@ -255,37 +238,14 @@ def test_the_density_of_known_maps_is_known():
     ratio = log_density_ratio(normal.pdf, lambda rows: rows @ matrix.T, z)
     image, found = stats.multivariate_normal(cov=matrix @ matrix.T), z @ matrix.T
     np.testing.assert_allclose(ratio, image.logpdf(found) - normal.logpdf(found), atol=1e-9)
-    with pytest.raises(ValueError, match="step must be a finite number above 0; got 0"):
-        log_density_ratio(normal.pdf, np.exp, z, step=0)
 
 
-@pytest.mark.parametrize(
-    ("density", "box", "panels", "message"),
-    [
-        (lambda z: 2 * BAND.density(z), BAND.box, 40, "integrate to 1 .* got 2.0000"),
-        (BAND.density, ((-1, 1), (-5, 18)), 40, "integrate to 1 over the box within 1e-6; got 0.7"),
-        (BAND.density, ((9, -9), (-5, 18)), 40, "must go from low to high; got 9.0 to -9.0"),
-        (BAND.density, ((-9, 9), (-5, np.inf)), 40, "a side of the box has 1 NaN or infinite"),
-        (BAND.density, BAND.box, 1, "n_panels must be a whole number >= 2; got 1"),
-        (lambda z: z, BAND.box, 4, r"density must have shape"),
-        (lambda z: np.full(len(z), np.nan), BAND.box, 4, "density has .* NaN"),
-    ],
-)
 @pytest.mark.parametrize("kind", [Darmois, MarginalsAlone])
-def test_bad_densities_and_boxes_are_named(kind, density, box, panels, message):
-    with pytest.raises(ValueError, match=message):
-        kind(density, box, n_panels=panels)
+def test_a_density_that_the_box_cuts_is_noticed(kind):
+    with pytest.raises(ValueError, match=r"density integrates to 0\.7\d+; widen the box"):
+        kind(BAND.density, ((-1, 1), (-5, 18)))
 
 
 def test_too_few_panels_are_noticed():
-    with pytest.raises(ValueError, match="take more panels"):
+    with pytest.raises(ValueError, match="refine it"):
         Darmois(BAND.density, BAND.box, n_panels=4)
-
-
-def test_bad_points_are_named():
-    with pytest.raises(ValueError, match=r"z must have shape \(N, 2\); got \(1, 3\)"):
-        G.forward([[0.0, 0.0, 0.0]])
-    with pytest.raises(ValueError, match="y has 1 NaN"):
-        G.inverse([[0.0, np.nan]])
-    with pytest.raises(ValueError, match="rotation must be orthogonal"):
-        another_latent(G, [[0.0, 0.0]], [[1, 0], [1, 1]])
