@@ -16,80 +16,49 @@ proportional over the segments (a rotation where they are equal), and nonlinear 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import ive
 
-from ivae.support.checks import finite_array
+from ivae.support.checks import Array
 from ivae.theory.findings import Finding
 from ivae.theory.rank import spread_report
 
-Array = NDArray[np.floating[Any]]
 
-MOST_CONCENTRATED = 500.0  # The series below has as many terms as this needs.
-
-
-def finding_of_freedom(variance: ArrayLike) -> Finding:
+def finding_of_freedom(variance: Array) -> Finding:
     """Judge whether :func:`move_along_ellipses` applies to variances (M, 2)."""
     name = "ellipses to move along"
-    table = _variances(variance)
-    lam = -0.5 / table
+    lam = -0.5 / variance
     report = spread_report(lam[:, :, None])
     if report.rank != 1:
-        return Finding(name, False, f"lambda has rank {report.rank} over {len(table)} segments")
+        return Finding(name, False, f"lambda has rank {report.rank} over {len(variance)} segments")
     delta = _direction(lam)
     same = bool(delta[0] * delta[1] > 0)
     signs = "one sign" if same else "not one sign: the level sets of Q are not closed"
-    reason = f"lambda has rank 1 of 2 over {len(table)} segments, and moves with {signs}"
+    reason = f"lambda has rank 1 of 2 over {len(variance)} segments, and moves with {signs}"
     return Finding(name, same, reason)
 
 
-def move_along_ellipses(z: ArrayLike, variance: ArrayLike, share: float = 0.125) -> Array:
+def move_along_ellipses(z: Array, variance: Array, share: float = 0.125) -> Array:
     """Return z' (N, 2), independent given u with the law of z in every segment, and another z.
 
     Parameters
     ----------
-    z
-        Sources (N, 2), of any segment.
-    variance
-        Of the sources by segment, (M, 2), such that condition (iii) fails.
+    z, variance
+        Sources (N, 2), of any segment; variances by segment, (M, 2), such that
+        :func:`finding_of_freedom` holds.
     share
         How far to move, as a share of a full turn's probability; -share undoes it.
-
-    Raises
-    ------
-    ValueError
-        For NaN, other shapes, or variances that leave no ellipses to move along.
     """
-    points = finite_array("z", z, ("N", 2), np.float64)
-    finding = finding_of_freedom(variance)
-    if not finding.holds:
-        raise ValueError(f"variance must leave a direction open; {finding.reason}.")
-    table = _variances(variance)
-    stretch = np.sqrt(np.abs(_direction(-0.5 / table)))
-    w = points * stretch
+    stretch = np.sqrt(np.abs(_direction(-0.5 / variance)))
+    w = z * stretch
     radius, angle = np.hypot(w[:, 0], w[:, 1]), np.arctan2(w[:, 1], w[:, 0])
     # Segment u^0's density on the ellipse is exp(-(a cos^2 + b sin^2) r^2 / 2).
-    a, b = 1 / (table[0] * stretch**2)
-    concentration = radius**2 * (b - a) / 4
-    if np.abs(concentration).max() > MOST_CONCENTRATED:
-        raise ValueError(
-            "z must not lie so far out: on its ellipse the density is too concentrated "
-            f"(kappa {np.abs(concentration).max():.0f}, at most {MOST_CONCENTRATED:.0f})."
-        )
-    series = _series(concentration)
+    a, b = 1 / (variance[0] * stretch**2)
+    series = _series(radius**2 * (b - a) / 4)
     turns = 2 * share  # The double angle goes round twice.
     moved = _quantile(_distribution(2 * angle, series) + turns, series) / 2
     return np.column_stack((radius * np.cos(moved), radius * np.sin(moved))) / stretch
-
-
-def _variances(variance: ArrayLike) -> Array:
-    table = finite_array("variance", variance, ("M", 2), np.float64)
-    if len(table) < 2 or (table <= 0).any():
-        raise ValueError("variance must be positive, (M, 2), for at least two segments.")
-    return table
 
 
 def _direction(lam: Array) -> Array:

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from companion.c03.erasing_noise import ErasedPair
+from companion.c03 import erasing_noise
 from scipy.stats import kstest
 
 from ivae.theory.equivalence import fit_equivalence
 from ivae.theory.noise import squared_sinc
 
-PAIR = ErasedPair()
 X = np.linspace(-12, 12, 121)
 WIDE = np.linspace(-2000, 2000, 400_001)
 
@@ -16,23 +15,25 @@ WIDE = np.linspace(-2000, 2000, 400_001)
 @pytest.mark.parametrize("u", [0, 1])
 @pytest.mark.parametrize("rippled", [False, True])
 def test_densities_are_densities_and_positive(u, rippled):
-    values = PAIR.density(u, WIDE, rippled)
+    values = erasing_noise.density(u, WIDE, rippled)
     assert values.sum() * 0.01 == pytest.approx(1, abs=1e-9)
-    assert PAIR.density(u, np.linspace(-30, 30, 6001), rippled).min() > 0
+    assert erasing_noise.density(u, np.linspace(-30, 30, 6001), rippled).min() > 0
 
 
 @pytest.mark.parametrize("u", [0, 1])
 def test_noise_makes_the_two_equal(u):
-    plain, rippled = (PAIR.noisy_density(u, X, which) for which in (False, True))
+    plain, rippled = (erasing_noise.noisy_density(u, X, which) for which in (False, True))
     np.testing.assert_allclose(plain, rippled, atol=1e-9)
     assert plain.max() > 0.05
 
 
 def test_without_noise_they_differ_and_are_not_equivalent():
-    difference = np.abs(PAIR.density(0, WIDE) - PAIR.density(0, WIDE, True)).sum() * 0.01
+    difference = (
+        np.abs(erasing_noise.density(0, WIDE) - erasing_noise.density(0, WIDE, True)).sum() * 0.01
+    )
     assert difference / 2 > 0.1  # Total variation.
-    x = PAIR.draw(np.random.default_rng(0), 0, 2000, rippled=False, noisy=False)[:, 0]
-    first, second = (PAIR.statistic(x, which)[:, None] for which in (False, True))
+    x = erasing_noise.draw(np.random.default_rng(0), 0, 2000, rippled=False, noisy=False)[:, 0]
+    first, second = (erasing_noise.statistic(x, which)[:, None] for which in (False, True))
     assert fit_equivalence(first, second).r2[0] < 0.95
 
 
@@ -41,7 +42,7 @@ def test_wider_noise_in_frequency_does_not_erase():
     inner = np.arange(-400, 400, 0.05)
     law = squared_sinc(4.0)
     apart = [
-        sum(s * law.density(x - inner) @ PAIR.density(0, inner, which) * 0.05
+        sum(s * law.density(x - inner) @ erasing_noise.density(0, inner, which) * 0.05
             for s, which in ((1, True), (-1, False)))
         for x in X
     ]  # fmt: skip
@@ -50,34 +51,18 @@ def test_wider_noise_in_frequency_does_not_erase():
 
 @pytest.mark.parametrize(("u", "rippled"), [(0, False), (0, True), (1, False)])
 def test_draws_follow_the_density(u, rippled):
-    draws = PAIR.draw(np.random.default_rng(1), u, 4000, rippled=rippled, noisy=False)[:, 0]
-    cumulative = np.cumsum(PAIR.density(u, WIDE, rippled)) * 0.01
+    draws = erasing_noise.draw(np.random.default_rng(1), u, 4000, rippled=rippled, noisy=False)[
+        :, 0
+    ]
+    cumulative = np.cumsum(erasing_noise.density(u, WIDE, rippled)) * 0.01
     assert kstest(draws, lambda x: np.interp(x, WIDE, cumulative)).pvalue > 1e-3
 
 
 def test_noisy_draws_follow_the_noisy_density():
-    draws = PAIR.draw(np.random.default_rng(2), 0, 4000, rippled=True, noisy=True)[:, 0]
+    draws = erasing_noise.draw(np.random.default_rng(2), 0, 4000, rippled=True, noisy=True)[:, 0]
     edges = np.linspace(-8, 8, 9)
     fine = np.linspace(-8, 8, 161)
-    density = PAIR.noisy_density(0, fine, rippled=True)
+    density = erasing_noise.noisy_density(0, fine, rippled=True)
     expected = [np.trapezoid(density[20 * i : 20 * i + 21], dx=0.1) for i in range(8)]
     found = np.histogram(draws, edges)[0] / len(draws)
     np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / len(draws)))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"ripple": 1.0}, "ripple must lie between 0 and 1"),
-        ({"frequency": 2.5}, r"frequency must exceed bandwidth \+ 2 w_0 = 2.5"),
-        ({"bandwidth": -1.0}, "bandwidth must be a finite number above 0"),
-    ],
-)
-def test_bad_settings_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        ErasedPair(**options)
-
-
-def test_there_are_two_segments():
-    with pytest.raises(ValueError, match="u must be 0 or 1; got 2"):
-        PAIR.density(2, X)
