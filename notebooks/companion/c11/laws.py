@@ -2,7 +2,7 @@
 
 The model of Eq. (7) fixes the sources' law in each segment. How natural parameters are distributed
 *over* the segments it leaves open, and linear ICA, which pools them, rests on just that. Here are
-sources with several such laws; trials on their exact statistics, without training; and the same
+sources with several such laws; linear ICA on their exact statistics, without training; and the same
 measures for trained models.
 """
 
@@ -11,30 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from companion.neighbours.fastica import pair_up, resolve
-from ivae.data import NonstationaryData, stack, whiten
+from companion.neighbours.fastica import Resolution, pair_up, resolve
+from companion.simulation import simulate
+from companion.whitening import whiten
+from ivae.data import MEAN_BOUND, SPREAD, NonstationaryData, stack
 from ivae.metrics import mcc, random_rotations
 from ivae.mixing import Mixing
 from ivae.models import LatentVariableModel
-from ivae.recipes import MEAN_BOUND, SPREAD
-from ivae.simulation import simulate
-from ivae.support.checks import one_of, whole_number
+from ivae.support.checks import Array
 from ivae.theory.equivalence import amari_distance, fit_equivalence, statistics_of
-
-Array = NDArray[np.floating[Any]]
-# scikit-learn's own: where signals have axes, more iterations change nothing.
-LIMITS: dict[str, Any] = {"max_iterations": 200, "tolerance": 1e-4}
-Means = Literal["zero", "uniform", "gaussian", "turned"]
-Variances = Literal["one", "independent", "common"]
 
 
 @dataclass(frozen=True)
-class Case:
+class Law:
     """How natural parameters are distributed over the segments.
 
     Attributes
@@ -51,21 +44,21 @@ class Case:
     """
 
     family: str
-    means: Means = "zero"
-    variances: Variances = "one"
+    means: Literal["zero", "uniform", "gaussian", "turned"] = "zero"
+    variances: Literal["one", "independent", "common"] = "one"
 
 
-CASES = {
-    "uniform means": Case("gaussian-location", means="uniform"),
-    "Gaussian means": Case("gaussian-location", means="gaussian"),
-    "turned means": Case("gaussian-location", means="turned"),
-    "independent variances": Case("gaussian-scale", variances="independent"),
-    "common variance": Case("gaussian-scale", variances="common"),
-    "means and variances": Case("gaussian", means="uniform", variances="independent"),
+LAWS = {
+    "uniform means": Law("gaussian-location", means="uniform"),
+    "Gaussian means": Law("gaussian-location", means="gaussian"),
+    "turned means": Law("gaussian-location", means="turned"),
+    "independent variances": Law("gaussian-scale", variances="independent"),
+    "common variance": Law("gaussian-scale", variances="common"),
+    "means and variances": Law("gaussian", means="uniform", variances="independent"),
 }
 
 
-class Trial(NamedTuple):
+class Unmixing(NamedTuple):
     """What linear ICA made of exact statistics that a random matrix had mixed.
 
     Attributes
@@ -76,7 +69,8 @@ class Trial(NamedTuple):
         Amari distance of the remaining A from a scaled permutation of single statistics.
     blocks_before, blocks_unpaired, blocks
         The same for latents (blocks of k statistics): whitened, FastICA's signals in the order in
-        which they come, and after :func:`companion.neighbours.fastica.pair_up`. For k = 1 the last two are equal.
+        which they come, and after :func:`companion.neighbours.fastica.pair_up`. For k = 1 the last
+        two are equal.
     contrast
         Of the signals, see :func:`companion.neighbours.fastica.contrast`.
     apart
@@ -96,8 +90,8 @@ class Trial(NamedTuple):
     converged: float
 
 
-def draw(
-    case: str,
+def simulate_law(
+    law: str,
     n_latents: int,
     n_segments: int,
     samples_per_segment: int,
@@ -105,28 +99,12 @@ def draw(
     mixing: Mixing | None = None,
     noise_variance: float = 0.0,
 ) -> NonstationaryData:
-    """Draw a dataset of one of the :data:`CASES`; without a mixing x is z.
+    """Draw a dataset of one of the :data:`LAWS`, with x = z where no mixing is given.
 
-    Parameters
-    ----------
-    case
-        Name of a case.
-    n_latents, n_segments, samples_per_segment
-        n, M and L.
-    seed
-        Of the tables of means and variances; sources and noise have a stream of their own.
-    mixing, noise_variance
-        As for :func:`ivae.simulation.simulate`.
-
-    Raises
-    ------
-    ValueError
-        For an unknown case, fewer than two latents, and as :func:`ivae.simulation.simulate`.
+    The seed is that of the tables of means and variances; sources and noise have a stream of their
+    own, see :func:`companion.simulation.simulate`.
     """
-    drawn = CASES[one_of("case", case, CASES)]
-    n = whole_number("n_latents", n_latents, at_least=2)
-    shape = (whole_number("n_segments", n_segments), n)
-    whole_number("seed", seed, at_least=0)
+    drawn, n, shape = LAWS[law], n_latents, (n_segments, n_latents)
     rng = np.random.default_rng((seed, 1))
     if drawn.means == "gaussian":
         mean = MEAN_BOUND / np.sqrt(3) * rng.standard_normal(shape)
@@ -135,12 +113,14 @@ def draw(
     if drawn.means == "turned":
         mean = mean @ random_rotations(n, 1, seed)[0]
     if drawn.variances == "common":
-        variance = np.outer(rng.uniform(*SPREAD, shape[0]), rng.uniform(0.5, 2.0, n))
+        variance = np.outer(rng.uniform(*SPREAD, n_segments), rng.uniform(0.5, 2.0, n))
     else:
         independent = drawn.variances == "independent"
         variance = rng.uniform(*SPREAD, shape) if independent else np.ones(shape)
     return simulate(
-        *(mean, variance, mixing or Mixing((np.eye(n),))),
+        mean,
+        variance,
+        mixing or Mixing((np.eye(n),)),
         samples_per_segment=samples_per_segment,
         noise_variance=noise_variance,
         seed=seed,
@@ -148,47 +128,36 @@ def draw(
     )
 
 
-def trial(dataset: NonstationaryData, *, n_starts: int = 3) -> Trial:
+def unmix(dataset: NonstationaryData) -> Unmixing:
     """Mix a dataset's exact statistics by a random matrix A and let FastICA undo it.
 
-    Parameters
-    ----------
-    dataset
-        Whose sources and family to take; its seed gives A and FastICA's starts.
-    n_starts
-        Of FastICA.
-
-    Raises
-    ------
-    ValueError
-        As :func:`companion.neighbours.fastica.resolve` and, for k = 2, :func:`companion.neighbours.fastica.pair_up`.
+    A and FastICA's three starts are drawn from the dataset's seed.
     """
     true, k = statistics_of(dataset.family, dataset.z), dataset.family.k
     size = true.shape[1]
     rng = np.random.default_rng((dataset.seed, 2))
     mixed = true @ rng.standard_normal((size, size)).T
-    found = resolve(mixed, seed=dataset.seed, n_starts=n_starts, **LIMITS)
+    found = _resolve(mixed, dataset.seed, n_starts=3)
     white, signals = whiten(mixed), found.apply(mixed)
 
     def blocks(estimate: Array) -> float:
         return fit_equivalence(true, estimate, n_components=k).amari
 
-    paired = signals if k == 1 else signals[:, pair_up(signals).ravel()]
     others = np.delete(found.distances, found.chosen)
-    return Trial(
+    return Unmixing(
         before=mcc(true, white),
         mcc=mcc(true, signals),
         amari=amari_distance(fit_equivalence(true, signals).standard),
         blocks_before=blocks(white),
         blocks_unpaired=blocks(signals),
-        blocks=blocks(paired),
+        blocks=blocks(_paired(signals, k)),
         contrast=float(found.contrasts[found.chosen]),
-        apart=float(np.median(others)) if len(others) else 0.0,
+        apart=float(np.median(others)),
         converged=float(found.converged.mean()),
     )
 
 
-class Recovery(NamedTuple):
+class Judgement(NamedTuple):
     """What E trained members recovered, and what linear ICA made of it; one value for each.
 
     Attributes
@@ -204,7 +173,7 @@ class Recovery(NamedTuple):
     oracle
         ``after`` had FastICA been given the true statistics.
     between_before, between
-        MCC between every two members of the same dataset, posterior means and signals.
+        MCC between every two members whose datasets have one seed, posterior means and signals.
     """
 
     r2: Array
@@ -217,40 +186,19 @@ class Recovery(NamedTuple):
     between: Array
 
 
-def recovery(
-    model: LatentVariableModel, datasets: Sequence[NonstationaryData], *, n_starts: int = 10
-) -> Recovery:
+def judge(model: LatentVariableModel, datasets: Sequence[NonstationaryData]) -> Judgement:
     """Judge a trained ensemble before and after FastICA on its statistics.
 
-    Parameters
-    ----------
-    model
-        E members.
-    datasets
-        What each was trained on, E of them; the family is the model's.
-    n_starts
-        Of FastICA.
-
-    Raises
-    ------
-    ValueError
-        For another number of datasets, or of another family.
+    ``datasets`` are what each of the E members was trained on, of the model's family.
     """
-    if len(datasets) != model.n_members:
-        raise ValueError(
-            f"datasets must have one entry for each of the {model.n_members} members; "
-            f"got {len(datasets)}."
-        )
     family = model.family
-    if any(dataset.family.name != family.name for dataset in datasets):
-        raise ValueError(f"datasets must be of the model's family, {family.name}.")
     x, u, _ = stack(datasets)
     means = model.infer(x, u).mean.numpy(force=True)
     rows, signals = [], []
     for dataset, mean in zip(datasets, means, strict=True):
         true, learned = (statistics_of(family, z) for z in (dataset.z, mean))
         fit = fit_equivalence(true, learned, n_components=family.k)
-        signals.append(_signals(learned, family.k, dataset.seed, n_starts))
+        signals.append(_signals(learned, family.k, dataset.seed))
         rows.append(
             (
                 fit.r2.mean(),
@@ -258,19 +206,27 @@ def recovery(
                 mcc(dataset.z, signals[-1]),
                 fit.amari,
                 fit_equivalence(true, signals[-1], n_components=family.k).amari,
-                mcc(dataset.z, _signals(true, family.k, dataset.seed, n_starts)),
+                mcc(dataset.z, _signals(true, family.k, dataset.seed)),
             )
         )
     pairs = [
         (mcc(means[i], means[j]), mcc(signals[i], signals[j]))
         for i, j in combinations(range(len(datasets)), 2)
-        if datasets[i] is datasets[j]
+        if datasets[i].seed == datasets[j].seed
     ]
     between = np.array(pairs).reshape(-1, 2).T
-    return Recovery(*np.array(rows).T, *between)
+    return Judgement(*np.array(rows).T, *between)
 
 
-def _signals(statistics: Array, k: int, seed: int, n_starts: int) -> Array:
-    """Return FastICA's signals, in pairs for k = 2."""
-    signals = resolve(statistics, seed=seed, n_starts=n_starts, **LIMITS).apply(statistics)
+def _resolve(statistics: Array, seed: int, n_starts: int) -> Resolution:
+    # scikit-learn's own limits: where signals have axes, more iterations change nothing.
+    return resolve(statistics, seed=seed, n_starts=n_starts, max_iterations=200, tolerance=1e-4)
+
+
+def _paired(signals: Array, k: int) -> Array:
     return signals if k == 1 else signals[:, pair_up(signals).ravel()]
+
+
+def _signals(statistics: Array, k: int, seed: int) -> Array:
+    """Return FastICA's signals, in pairs for k = 2."""
+    return _paired(_resolve(statistics, seed, n_starts=10).apply(statistics), k)
