@@ -306,7 +306,7 @@ def test_the_bounds_on_bits_are_below_their_exact_log_likelihood(decoder_layers)
         with torch.no_grad():
             return model.decode(torch.as_tensor(z)[None])[0].numpy()
 
-    exact = np.log(discrete.law(decode, discrete.quadrature(variance, 201)))
+    exact = np.log(discrete.law(decode, discrete.latent_grid(variance, 201)))
     generator, n_draws = torch.Generator().manual_seed(0), 4000
     for segment, k in itertools.product((0, 1), range(8)):
         x = torch.as_tensor(discrete.states(3)[k]).expand(1, n_draws, 3)

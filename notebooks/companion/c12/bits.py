@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit
 
 from ivae.data import NonstationaryData
 from ivae.metrics import mcc, random_rotations
-from ivae.support.checks import finite_array, whole_number
+from ivae.support.checks import Array
 
-Array = NDArray[np.floating[Any]]
+N_NODES = 40  # Of the quadrature over two logits, a side.
 ROWS_AT_ONCE = 500  # Of the draws of an estimate, so that they stay small.
 # Of the t distribution that proposes draws: where all bits agree with a sign, the posterior has
 # tails that a Gaussian's do not cover.
@@ -48,35 +47,19 @@ class LinearRank:
         return self.n_parameters - self.rank
 
 
-def pair_jacobian(matrix: ArrayLike, variance: ArrayLike, n_nodes: int = 40) -> Array:
+def pair_jacobian(w: Array, v: Array) -> Array:
     """Return the Jacobian of (W, log v) -> P(x_i = x_j = 1|u), (M d (d - 1) / 2, n d + M n).
 
-    For m = z W with z ~ N(0, diag(v_u)) the logits are Gaussian with covariance
-    Sigma_u = W' diag(v_u) W, and the derivatives of E[sigmoid(m_i) sigmoid(m_j)] in Sigma follow
-    from Price's theorem; two-dimensional Gauss-Hermite quadrature computes them.
-
-    Parameters
-    ----------
-    matrix, variance
-        W (n, d) and v (M, n).
-    n_nodes
-        Of the quadrature, a side.
-
-    Raises
-    ------
-    ValueError
-        For a variance that is not positive, fewer than two bits, or sizes that do not fit.
+    For m = z W with z ~ N(0, diag(v_u)), W (n, d) and v (M, n), the logits are Gaussian with
+    covariance Sigma_u = W' diag(v_u) W, and the derivatives of E[sigmoid(m_i) sigmoid(m_j)] in
+    Sigma follow from Price's theorem; two-dimensional Gauss-Hermite quadrature computes them.
     """
-    w = finite_array("matrix", matrix, ("n", "d"), np.float64)
     n, d = w.shape
-    v = finite_array("variance", variance, ("M", n), np.float64)
-    if (v <= 0).any() or d < 2:
-        raise ValueError("variance must be positive everywhere, and matrix have 2 columns or more.")
     i, j = np.array(list(combinations(range(d), 2))).T
     rows = []
     for u, row in enumerate(v):
         sigma = (w.T * row) @ w
-        of_cross, of_first, of_second = _price(sigma[i, i], sigma[j, j], sigma[i, j], n_nodes)
+        of_cross, of_first, of_second = _price(sigma[i, i], sigma[j, j], sigma[i, j])
         of_w, of_v = np.zeros((len(i), n, d)), np.zeros((len(i), len(v), n))
         pair, scaled = np.arange(len(i)), w.T * row  # (d, n): d Sigma_ij / d w_ki = v_k w_kj.
         of_w[pair, :, i] += of_cross[:, None] * scaled[j] + 2 * of_first[:, None] * scaled[i]
@@ -89,13 +72,13 @@ def pair_jacobian(matrix: ArrayLike, variance: ArrayLike, n_nodes: int = 40) -> 
     return np.concatenate(rows)
 
 
-def linear_rank(matrix: ArrayLike, variance: ArrayLike, n_nodes: int = 40) -> LinearRank:
-    """Return the rank of :func:`pair_jacobian`, of the same arguments and errors (ours).
+def linear_rank(w: Array, v: Array) -> LinearRank:
+    """Return the rank of :func:`pair_jacobian` (ours).
 
     Columns are scaled to length 1 first. Where all but the n directions of the latents' scales are
     seen, W and v are locally identified up to these.
     """
-    jacobian = pair_jacobian(matrix, variance, n_nodes)
+    jacobian = pair_jacobian(w, v)
     values = np.linalg.svd(jacobian / np.linalg.norm(jacobian, axis=0), compute_uv=False)
     values = np.concatenate((values, np.zeros(max(0, jacobian.shape[1] - len(values)))))
     rank = int((values > 1e-9 * values[0]).sum())
@@ -116,25 +99,12 @@ def true_posterior_mean(
 
     Parameters
     ----------
-    dataset
-        From the preset ``"bernoulli"``.
-    rows
-        Which samples, (R,).
+    dataset, rows
+        From the preset ``"bernoulli"``, and which of its samples, (R,) whole numbers.
     n_draws, seed
         Draws for each sample, and their seed.
-
-    Raises
-    ------
-    ValueError
-        For a dataset that is not binary or not of a linear map.
     """
-    if dataset.likelihood != "bernoulli" or len(dataset.mixing.matrices) != 1:
-        raise ValueError(
-            "dataset must come from the preset 'bernoulli', with binary x and a linear map; "
-            f"got {dataset.preset!r}."
-        )
-    whole_number("n_draws", n_draws)
-    chosen = finite_array("rows", rows, ("R",)).astype(np.int64)
+    chosen = np.asarray(rows)
     (w,) = dataset.mixing.matrices
     rng = np.random.default_rng(seed)
     pieces = []
@@ -147,23 +117,14 @@ def true_posterior_mean(
     return np.concatenate(pieces)
 
 
-def rotated_floor(z: ArrayLike, estimate: ArrayLike, size: int = 100, seed: int = 0) -> Array:
-    """Return the MCC of the sources with random rotations of an estimate of them, (size,).
+def rotated_floor(z: Array, estimate: Array, size: int = 100, seed: int = 0) -> Array:
+    """Return the MCC of sources with random rotations of an estimate of them, (N, n) each: (size,).
 
     Who knows all but the axes, from observations with noise, scores this; without noise the
     estimate is z and this is :func:`ivae.metrics.rotation_floor`.
-
-    Parameters
-    ----------
-    z, estimate
-        Sources and their estimates in the same order, (N, n) each.
-    size, seed
-        Rotations drawn, and their seed.
     """
-    true = finite_array("z", z, ("N", "n"), np.float64)
-    guess = finite_array("estimate", estimate, true.shape, np.float64) / true.std(0)
-    turns = random_rotations(true.shape[1], size, seed)
-    return np.array([mcc(true, guess @ turn) for turn in turns])
+    guess = estimate / z.std(0)
+    return np.array([mcc(z, guess @ turn) for turn in random_rotations(z.shape[1], size, seed)])
 
 
 def _mean(w: Array, x: Array, mean: Array, precision: Array, noise: Array) -> Array:
@@ -189,9 +150,9 @@ def _mean(w: Array, x: Array, mean: Array, precision: Array, noise: Array) -> Ar
     return np.asarray((weight[..., None] * draws).sum(1))
 
 
-def _price(first: Array, second: Array, cross: Array, n_nodes: int) -> tuple[Array, Array, Array]:
+def _price(first: Array, second: Array, cross: Array) -> tuple[Array, Array, Array]:
     """Return the derivatives of E[sigmoid(m_i) sigmoid(m_j)] in Sigma_ij, Sigma_ii and Sigma_jj."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(whole_number("n_nodes", n_nodes))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODES)
     a, b = (grid.ravel() for grid in np.meshgrid(nodes, nodes, indexing="ij"))
     weight = np.outer(weights, weights).ravel() / (2 * np.pi)
     left = np.sqrt(first)[:, None] * a
@@ -199,5 +160,5 @@ def _price(first: Array, second: Array, cross: Array, n_nodes: int) -> tuple[Arr
     right = slope[:, None] * a + np.sqrt(np.maximum(second - slope**2, 0))[:, None] * b
     p, q = expit(left), expit(right)
     dp, dq = p * (1 - p), q * (1 - q)
-    halves = 0.5 * (dp * (1 - 2 * p) * q) @ weight, 0.5 * (p * dq * (1 - 2 * q)) @ weight
-    return (dp * dq) @ weight, *halves
+    of_first, of_second = dp * (1 - 2 * p) * q, p * dq * (1 - 2 * q)
+    return (dp * dq) @ weight, 0.5 * of_first @ weight, 0.5 * of_second @ weight

@@ -9,50 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 from scipy.special import expit, log_expit, logit
 
-from ivae.support.checks import finite_array, positive_number, whole_number
+from ivae.support.checks import Array
 
-Array = NDArray[np.floating[Any]]
 Decoder = Callable[[Array], Array]
+WIDTH = 8.5  # How many of the largest standard deviations a grid's side reaches from 0.
+BUMPS_PER_SIDE, SPACING = (
+    9,
+    1.6,
+)  # Of a square lattice around 0; bumps are as wide as they lie apart.
+MAX_STEPS, TOLERANCE = 50, 1e-13  # The largest |P'(x|u) - P(x|u)| that is small enough.
 
 
-def relax(logits: ArrayLike, temperature: float, rng: np.random.Generator) -> Array:
-    """Draw x = sigmoid((m + epsilon) / T) with logistic noise, Eqs. (26)-(28).
+def relax(logits: Array, temperature: float, rng: np.random.Generator) -> Array:
+    """Draw x = sigmoid((m + epsilon) / T), (N, d), with logistic noise, Eqs. (26)-(28).
 
-    Parameters
-    ----------
-    logits
-        m, (N, d).
-    temperature
-        T > 0.
-    rng
-        Generator of the noise: the same state gives the same noise at every temperature.
-
-    Returns
-    -------
-    x, (N, d), in [0, 1]; for small T many entries round to 0 or 1.
+    For small T many entries round to 0 or 1.
     """
-    m = finite_array("logits", logits, ("N", "d"), np.float64)
-    t = positive_number("temperature", temperature)
-    return np.asarray(expit((m + rng.logistic(size=m.shape)) / t))
+    return np.asarray(expit((logits + rng.logistic(size=logits.shape)) / temperature))
 
 
-def relaxed_cdf(q: ArrayLike, logit_value: float, temperature: float) -> Array:
+def relaxed_cdf(q: Array | float, logit_value: float, temperature: float) -> Array:
     """Return P(x <= q | m), shape as q: sigmoid(T logit(q) - m), for q in (0, 1).
 
     At q = 1/2 it is sigmoid(-m) at every temperature; for T -> 0 it is so at every q, which is
     Eq. (29). (Ours; it follows from Eqs. 27 and 28 in one line.)
     """
-    at = np.asarray(q, dtype=np.float64)
-    if not ((at > 0) & (at < 1)).all():
-        raise ValueError(f"q must lie between 0 and 1, both excluded; got {q!r}.")
-    return np.asarray(expit(positive_number("temperature", temperature) * logit(at) - logit_value))
+    return np.asarray(expit(temperature * logit(q) - logit_value))
 
 
 def distance_to_bits(logit_value: float, temperature: float) -> float:
@@ -61,21 +48,20 @@ def distance_to_bits(logit_value: float, temperature: float) -> float:
     With t = |m + epsilon| / T it is T int_0^inf sigmoid(-t) (h(T t - m) + h(T t + m)) dt, h being
     the logistic density; for T -> 0 it tends to 2 ln(2) p (1 - p) T with p = sigmoid(m).
     """
-    scale = positive_number("temperature", temperature)
-    (m,) = finite_array("logit_value", [logit_value], (1,), np.float64)
+    m, scale = logit_value, temperature
 
     def integrand(t: float) -> float:
         above, below = (expit(a) * expit(-a) for a in (scale * t - m, scale * t + m))
         return float(expit(-t) * (above + below))
 
     # Beyond 40 sigmoid(-t) is below 1e-17; the density's peaks are named to the integrator.
-    peak = min(abs(float(m)) / scale, 39.0)
+    peak = min(abs(m) / scale, 39.0)
     value, _ = quad(integrand, 0, 40, points=[peak], limit=400, epsabs=1e-13, epsrel=1e-11)
     return float(scale * value)
 
 
 @dataclass(frozen=True)
-class Quadrature:
+class LatentGrid:
     """Latents on a grid, and what each weighs in every segment.
 
     Attributes
@@ -88,60 +74,36 @@ class Quadrature:
     weights: Array
 
 
-def quadrature(variance: ArrayLike, n_points: int = 81, width: float = 8.5) -> Quadrature:
-    """Return the trapezoidal rule for p(z|u) = N(0, diag(v_u)) with at most two latents.
+def latent_grid(variance: Array, n_points: int) -> LatentGrid:
+    """Return the trapezoidal rule for p(z|u) = N(0, diag(v_u)), v (M, n), ``n_points`` a side.
 
-    Parameters
-    ----------
-    variance
-        v, (M, n), n at most 2.
-    n_points, width
-        Points a side, and how many of the largest standard deviations a side reaches from 0.
-
-    Raises
-    ------
-    ValueError
-        For variances that are not positive, more than two latents, or a grid whose spacing is more
-        than .8 of the smallest deviation, too coarse to integrate it.
+    For one or two latents: with a step of .8 of the smallest standard deviation the rule integrates
+    a Gaussian to 4e-14, with a step of 1 to 3e-9.
     """
-    v = finite_array("variance", variance, ("M", "n"), np.float64)
-    whole_number("n_points", n_points, at_least=3)
-    if v.shape[1] > 2 or (v <= 0).any():
-        raise ValueError("variance must be positive, with at most 2 columns (latents).")
-    reach = positive_number("width", width) * np.sqrt(v.max())
+    reach, n = WIDTH * np.sqrt(variance.max()), variance.shape[1]
     axis = np.linspace(-reach, reach, n_points)
-    # With a step of .8 deviations the rule integrates a Gaussian to 4e-14, with 1 to 3e-9.
-    if axis[1] - axis[0] > 0.8 * np.sqrt(v.min()):
-        raise ValueError(
-            f"n_points = {n_points} is too coarse: a step of {axis[1] - axis[0]:.2g} for a "
-            f"smallest deviation of {np.sqrt(v.min()):.2g}. Take more points."
-        )
-    z = np.stack(np.meshgrid(*[axis] * v.shape[1], indexing="ij"), -1).reshape(-1, v.shape[1])
-    weights = np.exp(-0.5 * (z**2 @ (1 / v).T)).T
-    return Quadrature(z, weights / weights.sum(1, keepdims=True))
+    z = np.stack(np.meshgrid(*[axis] * n, indexing="ij"), -1).reshape(-1, n)
+    weights = np.exp(-0.5 * (z**2 @ (1 / variance).T)).T
+    return LatentGrid(z, weights / weights.sum(1, keepdims=True))
 
 
 def states(d: int) -> Array:
-    """Return every x of {0, 1}^d, (2^d, d), for d of at most 12."""
-    if whole_number("d", d) > 12:
-        raise ValueError(f"d must be at most 12, else there are too many states; got {d}.")
+    """Return every x of {0, 1}^d, (2^d, d)."""
     return np.array(list(product((0.0, 1.0), repeat=d)))
 
 
-def log_likelihood(x: ArrayLike, logits: ArrayLike) -> Array:
+def log_likelihood(x: Array, logits: Array) -> Array:
     """Return log p(x|z) of Eq. (29) for every x (S, d) and every row of logits (G, d): (S, G)."""
-    bits = finite_array("x", x, ("S", "d"), np.float64)
-    m = finite_array("logits", logits, ("G", bits.shape[1]), np.float64)
-    return np.asarray(bits @ log_expit(m).T + (1 - bits) @ log_expit(-m).T)
+    return np.asarray(x @ log_expit(logits).T + (1 - x) @ log_expit(-logits).T)
 
 
-def law(decode: Decoder, grid: Quadrature) -> Array:
+def law(decode: Decoder, grid: LatentGrid) -> Array:
     """Return P(x|u) for every x in {0, 1}^d, (M, 2^d): Eqs. (5) and (29) integrated over z."""
     logits = decode(grid.z)
     return np.asarray(grid.weights @ np.exp(log_likelihood(states(logits.shape[1]), logits)).T)
 
 
-def posterior_means(decode: Decoder, grid: Quadrature) -> Array:
+def posterior_means(decode: Decoder, grid: LatentGrid) -> Array:
     """Return E[z|x, u] for every u and every x in {0, 1}^d, (M, 2^d, n)."""
     logits = decode(grid.z)
     p = np.exp(log_likelihood(states(logits.shape[1]), logits))
@@ -149,15 +111,14 @@ def posterior_means(decode: Decoder, grid: Quadrature) -> Array:
     return np.asarray(moments / (grid.weights @ p.T)[..., None])
 
 
-def cdf_gap(decode: Decoder, other: Decoder, grid: Quadrature, s: ArrayLike) -> Array:
+def cdf_gap(decode: Decoder, other: Decoder, grid: LatentGrid, s: Array) -> Array:
     """Return P'(x_j <= q|u) - P(x_j <= q|u) at s = T logit(q), (M, d, S): the same for every T > 0.
 
     x_j <= q means m_j + epsilon_j <= s. While q runs through (0, 1), s runs through all real
     numbers, whatever T is; at T = 0 a bit tells on which side of s = 0 it lies and no more.
     """
-    at = finite_array("s", s, ("S",), np.float64)
     first, second = decode(grid.z), other(grid.z)
-    gaps = [grid.weights @ (expit(v - second) - expit(v - first)) for v in at]
+    gaps = [grid.weights @ (expit(v - second) - expit(v - first)) for v in s]
     return np.stack(gaps, -1)
 
 
@@ -203,16 +164,7 @@ class Twin:
         return float(np.linalg.eigvalsh((turned + turned.transpose(0, 2, 1)) / 2).min())
 
 
-def twin(
-    decode: Decoder,
-    matrix: ArrayLike,
-    grid: Quadrature,
-    *,
-    bumps_per_side: int = 9,
-    spacing: float = 1.6,
-    max_steps: int = 50,
-    tolerance: float = 1e-13,
-) -> Twin:
+def twin(decode: Decoder, matrix: Array, grid: LatentGrid) -> Twin:
     """Correct a linear map until its P(x|u) is that of f for every x and u (ours, not the paper's).
 
     With M values of u the laws P(x|u) are a point in M (2^d - 1) dimensions. A correction with more
@@ -221,46 +173,31 @@ def twin(
 
     Parameters
     ----------
-    decode
-        f, from (N, n) to (N, d).
-    matrix
-        V (n, d), the linear map z V to begin with.
+    decode, matrix
+        f, from (N, n) to (N, d), and V (n, d) of the linear map z V to begin with.
     grid
         The quadrature of p(z|u), the same for both.
-    bumps_per_side, spacing
-        Gaussian bumps on a square lattice around 0, as wide as they lie apart.
-    max_steps, tolerance
-        When to stop: the largest |P'(x|u) - P(x|u)| that is small enough.
 
     Raises
     ------
-    ValueError
-        When there are fewer coefficients than constraints, or the steps do not reach the tolerance.
+    RuntimeError
+        When the steps do not reach the tolerance.
     """
-    positive_number("spacing", spacing)
-    target, n = law(decode, grid), grid.z.shape[1]
-    bits = states(decode(grid.z[:1]).shape[1])
-    v = finite_array("matrix", matrix, (n, bits.shape[1]), np.float64)
-    base = grid.z @ v
-    side = spacing * (np.arange(whole_number("bumps_per_side", bumps_per_side)) + 0.5)
-    side -= spacing * bumps_per_side / 2
+    target, (n, d) = law(decode, grid), matrix.shape
+    bits, base = states(d), grid.z @ matrix
+    side = SPACING * (np.arange(BUMPS_PER_SIDE) + 0.5)
+    side -= SPACING * BUMPS_PER_SIDE / 2
     centres = np.stack(np.meshgrid(*[side] * n, indexing="ij"), -1).reshape(-1, n)
-    d, n_constraints = bits.shape[1], len(target) * (len(bits) - 1)
-    if centres.shape[0] * d < n_constraints:
-        raise ValueError(
-            f"bumps_per_side = {bumps_per_side} gives {centres.shape[0] * d} coefficients for "
-            f"{n_constraints} constraints; take more bumps, or fewer segments or outputs."
-        )
-    b = _bumps(grid.z, centres, spacing)
+    n_constraints = len(target) * (len(bits) - 1)
+    b = _bumps(grid.z, centres, SPACING)
     c = np.zeros((len(centres), d))
     residual, p = _residual(base, bits, grid, target)
-    for _ in range(whole_number("max_steps", max_steps)):
-        if np.abs(residual).max() <= tolerance:
+    for _ in range(MAX_STEPS):
+        if np.abs(residual).max() <= TOLERANCE:
             break
         # d P(x|z) / d f_j = P(x|z) (x_j - p_j); all states but the first, as they sum to 1.
         slopes = p[1:, :, None] * (bits[1:, None, :] - expit(base + b @ c))
-        parts = [grid.weights @ (slopes[s, :, :, None] * b[:, None]).reshape(len(b), -1)
-                 for s in range(len(bits) - 1)]  # fmt: skip
+        parts = [grid.weights @ (of[:, :, None] * b[:, None]).reshape(len(b), -1) for of in slopes]
         jacobian = np.stack(parts, 1).reshape(n_constraints, -1)
         step = np.linalg.lstsq(jacobian, -residual[:, 1:].ravel(), rcond=1e-12)[0]
         size, worst = 1.0, np.linalg.norm(residual)
@@ -272,12 +209,9 @@ def twin(
             size /= 2
         c = tried
     gap = float(np.abs(residual).max())
-    if gap > tolerance:
-        raise ValueError(
-            f"matrix cannot be corrected: after {max_steps} steps the laws differ by {gap:.1e}. "
-            "Take more bumps, or a matrix that is closer to f."
-        )
-    return Twin(v, centres, c, spacing, gap, n_constraints)
+    if gap > TOLERANCE:
+        raise RuntimeError(f"after {MAX_STEPS} steps the laws differ by {gap:.1e}; move V to f.")
+    return Twin(matrix, centres, c, SPACING, gap, n_constraints)
 
 
 def _bumps(z: Array, centres: Array, width: float) -> Array:
@@ -285,7 +219,7 @@ def _bumps(z: Array, centres: Array, width: float) -> Array:
     return np.asarray(np.exp(-0.5 * squares / width**2))
 
 
-def _residual(logits: Array, bits: Array, grid: Quadrature, target: Array) -> tuple[Array, Array]:
+def _residual(logits: Array, bits: Array, grid: LatentGrid, target: Array) -> tuple[Array, Array]:
     """Return P'(x|u) - P(x|u), (M, 2^d), and P'(x|z), (2^d, G)."""
     p = np.exp(log_likelihood(bits, logits))
     return np.asarray(grid.weights @ p.T - target), np.asarray(p)
