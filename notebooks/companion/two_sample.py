@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.stats import binomtest
 
-from ivae.support.checks import finite_array, whole_number
+from ivae.support.checks import Array
 
-Array = NDArray[np.floating[Any]]
+LEVEL = 0.05  # A test rejects when its p-value is at most this.
 Seed = int | np.random.Generator
 
 
-@dataclass(frozen=True)
-class EnergyTest:
+class EnergyTest(NamedTuple):
     """Outcome of :func:`energy_test`: the squared energy distance and its permutation p-value."""
 
     distance: float
@@ -41,9 +40,7 @@ def energy_test(
         Relabellings drawn, and their generator or its seed; the smallest p-value is
         1 / (n_permutations + 1).
     """
-    first = finite_array("x", x, ("N", "d"), np.float64)
-    second = finite_array("y", y, ("N'", first.shape[1]), np.float64)
-    whole_number("n_permutations", n_permutations)
+    first, second = np.asarray(x), np.asarray(y)
     pooled = np.concatenate((first, second))
     distances = cdist(pooled, pooled)
     n, n_second = len(first), len(second)
@@ -58,30 +55,14 @@ def energy_test(
 
 @dataclass(frozen=True)
 class Rejections:
-    """How often independent tests reject, with an exact interval for the rate behind it.
-
-    Attributes
-    ----------
-    p_values
-        One for each test, (n_tests,).
-    level
-        A test rejects when its p-value is at most this.
-    """
+    """How often independent tests, of these p-values, reject; an exact interval for the rate."""
 
     p_values: Array
-    level: float = 0.05
-
-    def __post_init__(self) -> None:
-        values = finite_array("p_values", self.p_values, ("n_tests",), np.float64)
-        if (values < 0).any() or (values > 1).any():
-            raise ValueError("p_values must lie between 0 and 1.")
-        if not 0 < self.level < 1:
-            raise ValueError(f"level must lie between 0 and 1; got {self.level!r}.")
 
     @property
     def count(self) -> int:
         """Tests that reject."""
-        return int((np.asarray(self.p_values) <= self.level).sum())
+        return int((self.p_values <= LEVEL).sum())
 
     @property
     def rate(self) -> float:
@@ -113,29 +94,27 @@ def rejections(
     draw_pair: Callable[[np.random.Generator], tuple[ArrayLike, ArrayLike]],
     n_tests: int,
     *,
-    level: float = 0.05,
     n_permutations: int = 199,
     seed: Seed = 0,
 ) -> Rejections:
     """Run :func:`energy_test` on fresh pairs of samples: its false-positive rate, or its power.
 
-    On pairs from one distribution the rate is the level itself if ``level * (n_permutations + 1)``
-    is whole, as it is for the defaults; on others it is the power against what makes them differ.
+    On pairs from one distribution the rate is the level itself if ``LEVEL * (n_permutations + 1)``
+    is whole, as it is for the default; on others it is the power against what makes them differ.
 
     Parameters
     ----------
     draw_pair
         From a generator to two new samples, (N, d) and (N', d), independent of each other and of
         all drawn before; it must draw from that generator alone.
-    n_tests, level, n_permutations
-        Tests, the level of each, and the relabellings of each.
+    n_tests, n_permutations
+        Tests, and the relabellings of each.
     seed
         Seed, or a generator that goes on from where it is; relabellings have streams of their own.
     """
-    whole_number("n_tests", n_tests)
     rng = np.random.default_rng(seed)
     p_values = [
         energy_test(*draw_pair(rng), n_permutations=n_permutations, seed=own).p_value
         for own in rng.spawn(n_tests)
     ]
-    return Rejections(np.array(p_values), level)
+    return Rejections(np.array(p_values))

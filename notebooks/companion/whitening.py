@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ivae.support.checks import finite_array, whole_number
-
-Array = NDArray[np.floating[Any]]
+from ivae.support.checks import Array
 
 LEAST = 1e-10
 """Variance, as a share of the largest, below which a direction holds rounding and no more. Data
@@ -20,31 +16,33 @@ def principal_components(x: ArrayLike, n_components: int | None = None) -> Array
     """Return x's leading principal components, scaled to unit variance, (N, c).
 
     A direction in which x does not vary gives a column of zeros: data of different ranks keep one
-    shape. :func:`ivae.data.whiten` stays with the axes of x instead, and refuses such data.
+    shape. :func:`whiten` stays with the axes of x instead, and refuses such data. Without a number
+    of components c = d.
+    """
+    array = np.asarray(x, np.float64)
+    centred = array - array.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    # eigh sorts upwards.
+    values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    kept = values > LEAST * values[0]
+    scale = np.where(kept, np.sqrt(np.where(kept, values, 1.0)), np.inf)
+    return np.asarray(centred @ vectors / scale)
 
-    Parameters
-    ----------
-    x
-        (N, d).
-    n_components
-        c, at most d; by default d.
+
+def whiten(x: ArrayLike) -> Array:
+    """Return x with mean 0 and covariance I, shape (N, d), by the symmetric (ZCA) transform.
 
     Raises
     ------
     ValueError
-        For NaN, c > d, or x that does not vary at all.
+        When a direction of x carries no variance that could be scaled to 1.
     """
-    array = finite_array("x", x, ("N", "d"), np.float64)
-    d = array.shape[1]
-    size = whole_number("n_components", d if n_components is None else n_components)
-    if size > d:
-        raise ValueError(f"n_components must be at most d = {d}; got {size}.")
+    array = np.asarray(x, np.float64)
     centred = array - array.mean(0)
     values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
-    # eigh sorts upwards.
-    values, vectors = values[::-1][:size], vectors[:, ::-1][:, :size]
-    if values[0] <= 1e-24 * np.square(array).max():
-        raise ValueError("x must vary: all its rows are the same.")
-    kept = values > LEAST * values[0]
-    scale = np.where(kept, np.sqrt(np.where(kept, values, 1.0)), np.inf)
-    return np.asarray(centred @ vectors / scale)
+    if values[0] <= np.finfo(np.float64).eps * values.shape[0] * values[-1]:
+        raise ValueError(
+            "x must vary in every direction to be whitened; its covariance has eigenvalues from "
+            f"{values[0]:.2g} to {values[-1]:.2g}. Drop columns that the others determine."
+        )
+    return np.asarray(centred @ (vectors / np.sqrt(values)) @ vectors.T)

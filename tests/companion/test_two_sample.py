@@ -96,25 +96,3 @@ def test_the_interval_is_where_the_exact_tests_do_not_reject(n, share):
 
 def test_a_p_value_at_the_level_rejects():
     assert Rejections(np.array([0.05, 0.0501, 0.1])).count == 1
-    assert Rejections(np.array([0.05, 0.0501, 0.1]), level=0.1).count == 3
-
-
-@pytest.mark.parametrize(
-    ("values", "level", "message"),
-    [
-        ([], 0.05, r"p_values must have shape \(n_tests\); got \(0,\)"),
-        ([0.2, np.nan], 0.05, "p_values has 1 NaN"),
-        ([0.2, 1.2], 0.05, "p_values must lie between 0 and 1"),
-        ([0.2], 0.0, "level must lie between 0 and 1; got 0.0"),
-        ([0.2], 1, "level must lie between 0 and 1; got 1"),
-    ],
-)
-def test_bad_rejections_are_named(values, level, message):
-    with pytest.raises(ValueError, match=message):
-        Rejections(np.array(values, dtype=float), level)
-
-
-@pytest.mark.parametrize("n_tests", [0, 2.5, True])
-def test_a_bad_number_of_tests_is_named(n_tests):
-    with pytest.raises(ValueError, match="n_tests must be a whole number >= 1"):
-        two_sample.rejections(pair_at(0), n_tests)

@@ -45,17 +45,3 @@ def test_directions_without_variance_are_columns_of_zeros(kind):
     assert white.shape == (500, 5)
     np.testing.assert_allclose(white[:, :2].std(0), 1)
     assert not white[:, 2:].any()
-
-
-@pytest.mark.parametrize(
-    ("x", "n", "message"),
-    [
-        ([[1.0, np.nan], [0.0, 1.0]], None, "x has 1 NaN"),
-        (mixed(0, 2, 2), 3, "n_components must be at most d = 2; got 3"),
-        (mixed(0, 2, 2), 0, "n_components must be a whole number >= 1"),
-        (np.full((9, 2), 0.1), None, "x must vary"),
-    ],
-)
-def test_bad_input_is_named(x, n, message):
-    with pytest.raises(ValueError, match=message):
-        principal_components(x, n)

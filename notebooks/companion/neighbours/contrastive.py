@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from companion.neighbours.fastica import resolve
@@ -25,15 +25,17 @@ from ivae.engine.batches import Minibatches
 from ivae.engine.descent import minimise
 from ivae.metrics import mcc
 from ivae.nets import MLP, Network
-from ivae.support.checks import finite_array, positive_number, segment_labels, whole_number
+from ivae.support.checks import Array
 from ivae.support.seeds import seeded_generator
 
-Array = NDArray[np.floating[Any]]
+BATCH_SIZE = 64
+LEARNING_RATE = 0.01  # Adam's, which falls along half a cosine.
+HELD_OUT = 0.1  # Share of the rows that is not trained on; each member sets its own aside.
 ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
 
 
 @dataclass(frozen=True)
-class Settings:
+class TclSettings:
     """How features are trained.
 
     Attributes
@@ -43,29 +45,15 @@ class Settings:
         2016 paper's is maxout, the larger of two affine maps, of which this is the case that needs
         no second set of weights, so that the network has the size of the models it is compared
         with.
-    epochs, batch_size, learning_rate
-        Passes over the rows, rows in a minibatch, and Adam's rate, which falls along half a cosine.
-    held_out
-        Share of the rows, in (0, 1), that is not trained on; each member sets its own aside.
+    epochs
+        Passes over the rows.
     """
 
     network: Network = field(default_factory=lambda: Network(activation="leaky-relu"))
     epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 0.01
-    held_out: float = 0.1
-
-    def __post_init__(self) -> None:
-        whole_number("epochs", self.epochs)
-        whole_number("batch_size", self.batch_size)
-        positive_number("learning_rate", self.learning_rate)
-        if positive_number("held_out", self.held_out) >= 1:
-            raise ValueError(f"held_out must be a share of the rows, below 1; got {self.held_out}.")
-        if self.network.decoder_layers is not None:
-            raise ValueError("network must leave decoder_layers out: there is no decoder.")
 
 
-class Scores(NamedTuple):
+class TclScores(NamedTuple):
     """Four MCCs of the same features, (E,) each; see :meth:`Features.scores`."""
 
     sources: Array
@@ -85,9 +73,6 @@ class Features:
     resolved
         Estimates of the sources' statistics, (E, N, n): h(x) = \\|a(x)\\| after FastICA, see
         :func:`companion.neighbours.fastica.resolve`.
-    outcomes
-        Whether FastICA's starts converged, for each member, see
-        :attr:`companion.neighbours.fastica.Resolution.outcome`.
     cross_entropy
         Mean of -log p(u|x) over the rows held out, (E,), in nats. Features that tell nothing have
         log M for segments of equal size.
@@ -95,11 +80,10 @@ class Features:
 
     signed: Array
     resolved: Array
-    outcomes: tuple[str, ...]
     cross_entropy: Array
 
-    def scores(self, z: ArrayLike) -> Scores:
-        """Compare with the sources, in four ways that mean different things.
+    def scores(self, z: Array) -> TclScores:
+        """Compare with the sources z, (E, N, n), in four ways that mean different things.
 
         ``sources``
             z with the signed features a(x).
@@ -118,29 +102,18 @@ class Features:
         statistics, and there is no signed mixture to apply its matrix to. ``absolute`` falls below
         ``folded`` where linear ICA does harm, as it can where the statistics found are no linear
         map of independent ones.
-
-        Parameters
-        ----------
-        z
-            True sources, (N, n) for all members or (E, N, n).
-
-        Raises
-        ------
-        ValueError
-            For NaN, or a shape that does not fit.
         """
-        n_members, *shape = self.signed.shape
-        lead = (n_members,) if np.ndim(z) == 3 else ()
-        true = np.broadcast_to(finite_array("z", z, (*lead, *shape), np.float64), self.signed.shape)
+
+        z = np.asarray(z, np.float64)
 
         def each(truth: Array, estimates: Array) -> Array:
             return np.array([mcc(*pair) for pair in zip(truth, estimates, strict=True)])
 
-        return Scores(
-            each(true, self.signed),
-            each(np.abs(true), np.abs(self.signed)),
-            each(np.abs(true), self.resolved),
-            each(np.square(true), self.resolved),
+        return TclScores(
+            each(z, self.signed),
+            each(np.abs(z), np.abs(self.signed)),
+            each(np.abs(z), self.resolved),
+            each(np.square(z), self.resolved),
         )
 
 
@@ -164,13 +137,7 @@ class _Classifier(nn.Module):
 
 
 def learn(
-    x: ArrayLike,
-    u: ArrayLike,
-    n_latents: int,
-    seeds: Sequence[int],
-    settings: Settings | None = None,
-    *,
-    label: str = "contrastive",
+    x: Array, u: NDArray[np.int64], n_latents: int, seeds: Sequence[int], settings: TclSettings
 ) -> Features:
     """Train features that tell the segments apart, for every member, and resolve their statistics.
 
@@ -181,79 +148,38 @@ def learn(
 
     Parameters
     ----------
-    x
-        Observations, (N, d) for all members or (E, N, d) with one dataset for each.
-    u
-        Segment labels 0 .. M - 1, (N,) or (E, N), of at least two segments.
+    x, u
+        Observations (E, N, d) and segment labels (E, N), a dataset for each member.
     n_latents
         n, from 2 to d.
     seeds
         One for each of the E members: of its initial weights, minibatches, rows held out, FastICA.
-    settings
-        Network and length of the training.
-    label
-        Name on the progress line.
 
     Raises
     ------
-    ValueError
-        For NaN, shapes that do not fit, labels that leave a segment empty, one segment alone, n out
-        of its range, no seeds, or so few rows that none is held out; and for features of which one
-        is constant or a linear map of the others, which FastICA cannot resolve.
     FloatingPointError
         When a member diverged.
     """
-    settings = settings or Settings()
-    members = tuple(whole_number("every seed", seed, at_least=0) for seed in seeds)
-    white, labels = _checked(x, u, len(members))
-    n, d = whole_number("n_latents", n_latents, at_least=2), white.shape[-1]
-    if n > d:
-        raise ValueError(f"n_latents must be at most d = {d}; got {n}.")
-    n_segments = int(labels.max()) + 1
-    net = _Classifier(members, d, n, n_segments, settings.network)
-    rows = white.to(net.weight).expand(len(members), -1, -1)
+    white = torch.from_numpy(np.stack([principal_components(one) for one in x]))
+    net = _Classifier(seeds, x.shape[-1], n_latents, int(u.max()) + 1, settings.network)
+    rows = white.to(net.weight)
     # No noise is drawn: draws of size 0.
-    batches = Minibatches(
-        rows, labels, members, settings.batch_size, settings.held_out, noise_shape=(0,)
-    )
+    batches = Minibatches(rows, torch.from_numpy(u), seeds, BATCH_SIZE, HELD_OUT, noise_shape=(0,))
 
     def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         return net.cross_entropy(x, u).mean(1).sum()
 
     n_steps = settings.epochs * batches.steps_per_epoch
-    minimise(loss, net.parameters(), batches, n_steps, label, settings.learning_rate)
+    minimise(loss, net.parameters(), batches, n_steps, "contrastive", LEARNING_RATE)
     with torch.no_grad():
         held = batches.held_out()
-        assert held is not None  # The settings hold some out.
+        assert held is not None  # Some rows are held out.
         cross_entropy = net.cross_entropy(*held).mean(1).numpy().astype(np.float64)
         parts = [net.signed(part) for part in rows.split(ROWS_AT_ONCE, 1)]
         signed = torch.cat(parts, 1).numpy().astype(np.float64)
-    for member in np.flatnonzero(~np.isfinite(signed).all((1, 2))):
-        raise FloatingPointError(
-            f"member {member} (seed {members[member]}) diverged: its features are not finite. "
-            "Lower the learning rate."
-        )
-    found = [resolve(np.abs(a), seed=seed) for a, seed in zip(signed, members, strict=True)]
-    resolved = [one.apply(np.abs(a)) for one, a in zip(found, signed, strict=True)]
-    outcomes = tuple(one.outcome for one in found)
-    return Features(signed, np.stack(resolved), outcomes, cross_entropy)
-
-
-def _checked(x: ArrayLike, u: ArrayLike, n_members: int) -> tuple[Tensor, Tensor]:
-    """Return whitened x, (E, N, d) or (1, N, d), and labels (E, N)."""
-    if not n_members:
-        raise ValueError("seeds must name at least one member; got none.")
-    lead = (n_members,) if np.ndim(x) == 3 else ()
-    array = finite_array("x", x, (*lead, "N", "d"), np.float64)
-    stacked = array if lead else array[None]
-    given = np.asarray(u)
-    each = list(given) if given.ndim == 2 and len(given) == n_members else [given]
-    labels = np.stack([segment_labels("u", one, array.shape[-2]) for one in each])
-    n_segments = labels.max(1) + 1
-    if n_segments.min() < 2 or n_segments.min() != n_segments.max():
-        raise ValueError(
-            "u must name at least two segments, and as many for every member; "
-            f"got {n_segments.tolist()}."
-        )
-    white = np.stack([principal_components(one) for one in stacked])
-    return torch.from_numpy(white), torch.from_numpy(labels).expand(n_members, -1)
+    diverged = [seed for seed, one in zip(seeds, signed, strict=True) if not np.isfinite(one).all()]
+    if diverged:
+        raise FloatingPointError(f"members of seeds {diverged} diverged: lower the learning rate.")
+    statistics = np.abs(signed)
+    resolved = [resolve(h, seed=seed).apply(h) for h, seed in zip(statistics, seeds, strict=True)]
+    return Features(signed, np.stack(resolved), cross_entropy)

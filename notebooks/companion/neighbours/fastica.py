@@ -12,19 +12,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from ivae.support.checks import finite_array, positive_number, whole_number
+from ivae.support.checks import Array
 from ivae.theory.equivalence import amari_distance
-
-Array = NDArray[np.floating[Any]]
-
-MOST_SIGNALS = 16  # The exact search for pairs visits 2 to this power sets.
 
 
 @dataclass(frozen=True)
@@ -53,27 +48,13 @@ class Resolution:
     chosen: int
     distances: Array
 
-    @property
-    def outcome(self) -> str:
-        """``"converged"``, ``"some starts did not converge"`` or ``"no start converged"``."""
-        if not self.converged.any():
-            return "no start converged"
-        return "converged" if self.converged.all() else "some starts did not converge"
-
-    def apply(self, statistics: ArrayLike) -> Array:
-        """Return the signals, (N, p), of statistics (N, p); unit variance where they were fitted.
-
-        Raises
-        ------
-        ValueError
-            For NaN, or another number of columns.
-        """
-        array = finite_array("statistics", statistics, ("N", len(self.mean)), np.float64)
-        return np.asarray((array - self.mean) @ self.unmixing.T)
+    def apply(self, statistics: Array) -> Array:
+        """Return the signals, (N, p), of statistics (N, p); of unit variance where fitted."""
+        return np.asarray((statistics - self.mean) @ self.unmixing.T)
 
 
 def resolve(
-    statistics: ArrayLike,
+    statistics: Array,
     *,
     seed: int = 0,
     n_starts: int = 5,
@@ -100,21 +81,10 @@ def resolve(
     Raises
     ------
     ValueError
-        For NaN, one column alone, no more rows than columns, or statistics that are linearly
-        dependent.
+        For statistics that are linearly dependent.
     """
-    array = finite_array("statistics", statistics, ("N", "p"), np.float64)
-    n_rows, size = array.shape
-    whole_number("n_starts", n_starts)
-    whole_number("seed", seed, at_least=0)
-    whole_number("max_iterations", max_iterations)
-    positive_number("tolerance", tolerance)
-    if size < 2:
-        raise ValueError("statistics must have at least 2 columns; one signal has nothing to mix.")
-    if n_rows <= size:
-        raise ValueError(f"statistics must have more rows than columns; got {array.shape}.")
-    mean, whitening = _whitening(array)
-    white = (array - mean) @ whitening.T
+    mean, whitening = _whitening(statistics)
+    white = (statistics - mean) @ whitening.T
     rng = np.random.default_rng(seed)
     turns, converged, contrasts = [], [], []
     for _ in range(n_starts):
@@ -128,36 +98,21 @@ def resolve(
     return Resolution(turns[best] @ whitening, mean, score, done, best, distances)
 
 
-def contrast(signals: ArrayLike) -> float:
+def contrast(signals: Array) -> float:
     """Return how far signals are from Gaussian: the sum of (E G(y_i) - E G(nu))^2, G = log cosh.
 
     Up to a factor it is the approximation of the signals' negentropies that FastICA rests on
     (Hyvärinen 1999), nu being standard normal. Signals (N, p) are standardised first.
-
-    Raises
-    ------
-    ValueError
-        For NaN, or a signal that does not vary.
     """
     standard = _standardised(signals)
     return float(((_log_cosh(standard).mean(0) - _gaussian_log_cosh()) ** 2).sum())
 
 
-def dependence(signals: ArrayLike) -> Array:
-    """Return how strongly signals depend on each other in pairs, (p, p), 0 on the diagonal.
+def dependence(signals: Array) -> Array:
+    """Return how strongly signals (N, p) depend on each other in pairs, (p, p), 0 on the diagonal.
 
     Signals out of ICA are uncorrelated, so dependence shows in their sizes: the entry (i, j) is the
     sum of the squared correlations of y_i and \\|y_i\\| with y_j and \\|y_j\\|.
-
-    Parameters
-    ----------
-    signals
-        (N, p), with N >= 2. They are standardised first.
-
-    Raises
-    ------
-    ValueError
-        For NaN, or a signal that does not vary.
     """
     standard = _standardised(signals)
     features = np.stack((standard, np.abs(standard)), 1)
@@ -171,35 +126,17 @@ def dependence(signals: ArrayLike) -> Array:
     return found
 
 
-def pair_up(signals: ArrayLike) -> NDArray[np.int64]:
-    """Group 2 n signals into n pairs so that :func:`dependence` within pairs sums highest.
+def pair_up(signals: Array) -> NDArray[np.int64]:
+    """Group 2 n signals (N, 2 n) into n pairs so that :func:`dependence` within pairs sums highest.
 
     Where k = 2 statistics belong to each latent, linear ICA can at best separate the latents'
     planes (independent subspace analysis); which two signals share a plane is then still open.
-    The search is exact, by dynamic programming over sets of signals.
+    The search is exact, by dynamic programming over the 2^2n sets of signals.
 
-    Parameters
-    ----------
-    signals
-        (N, 2 n), at most 16 columns.
-
-    Returns
-    -------
-    Columns in pairs, (n, 2), ordered by the first of each pair. ``signals[:, pairs.ravel()]`` has
-    the statistics of a latent side by side.
-
-    Raises
-    ------
-    ValueError
-        For NaN, an odd number of columns or more than 16, or a signal that does not vary.
+    Returns columns in pairs, (n, 2), ordered by the first of each pair;
+    ``signals[:, pairs.ravel()]`` has the statistics of a latent side by side.
     """
-    array = finite_array("signals", signals, ("N", "2n"), np.float64)
-    size = array.shape[1]
-    if size % 2 or size > MOST_SIGNALS:
-        raise ValueError(
-            f"signals must have an even number of columns, at most {MOST_SIGNALS}; got {size}."
-        )
-    weight = dependence(array)
+    weight = dependence(signals)
 
     @cache
     def best(left: frozenset[int]) -> tuple[float, tuple[tuple[int, int], ...]]:
@@ -212,21 +149,19 @@ def pair_up(signals: ArrayLike) -> NDArray[np.int64]:
             choices.append((rest + float(weight[first, other]), ((first, other), *pairs)))
         return max(choices)
 
-    return np.array(best(frozenset(range(size)))[1], dtype=np.int64)
+    return np.array(best(frozenset(range(signals.shape[1])))[1], dtype=np.int64)
 
 
 def _whitening(array: Array) -> tuple[Array, Array]:
     """Return the mean (p,) and a matrix (p, p) that whitens the statistics."""
     mean = array.mean(0)
     scale = array.std(0)
-    if (scale == 0).any():
-        raise ValueError(f"statistics must vary; column {scale.argmin()} is constant.")
-    standard = (array - mean) / scale
+    standard = (array - mean) / np.where(scale > 0, scale, 1.0)  # A constant one is dependent.
     values, vectors = np.linalg.eigh(standard.T @ standard / len(array))
     if values[0] <= 1e-10 * values[-1]:
         raise ValueError(
-            "statistics must be linearly independent; the eigenvalues of their correlations go "
-            f"from {values[0]:.2g} to {values[-1]:.2g}. Drop columns that the others determine."
+            "statistics must vary and be linearly independent; the eigenvalues of their "
+            f"correlations go from {values[0]:.2g} to {values[-1]:.2g}."
         )
     return mean, (vectors / np.sqrt(values)).T / scale
 
@@ -244,18 +179,14 @@ def _fastica(
         w_init=rng.standard_normal((size, size)),
     )
     with warnings.catch_warnings():
-        # Told by the outcome instead: a warning would not say which start, and stop a test.
+        # Told by `converged` instead: a warning would not say which start, and stop a test.
         warnings.simplefilter("ignore", ConvergenceWarning)
         ica.fit(white)
     return np.asarray(ica.components_), bool(ica.n_iter_ < max_iterations)
 
 
-def _standardised(signals: ArrayLike) -> Array:
-    array = finite_array("signals", signals, ("N", "p"), np.float64)
-    deviation = array.std(0)
-    if (deviation == 0).any():
-        raise ValueError(f"signals must vary; column {deviation.argmin()} is constant.")
-    return np.asarray((array - array.mean(0)) / deviation)
+def _standardised(signals: Array) -> Array:
+    return np.asarray((signals - signals.mean(0)) / signals.std(0))
 
 
 def _log_cosh(y: Array) -> Array:

@@ -28,7 +28,7 @@ def planes(n, n_rows=6000, seed=0):
 def test_a_mixture_of_independent_signals_is_resolved(seed):
     matrix = np.random.default_rng(seed).standard_normal((3, 3))
     found = resolve(UNIFORM @ matrix.T + 7, seed=seed)
-    assert found.outcome == "converged"
+    assert found.converged.all()
     assert found.distances.max() < 0.01
     assert amari_distance(found.unmixing @ matrix) < 0.05
     signals = found.apply(UNIFORM @ matrix.T + 7)
@@ -57,9 +57,8 @@ def test_no_axes_show_in_starts_that_end_apart():
     assert np.median(flat.distances) > 10 * np.median(sharp.distances)
 
 
-def test_what_did_not_converge_is_an_outcome_and_no_warning():
+def test_what_did_not_converge_is_said_and_is_no_warning():
     found = resolve(UNIFORM @ ortho_group.rvs(3, random_state=0), max_iterations=1)
-    assert found.outcome == "no start converged"
     assert not found.converged.any()
     assert np.isfinite(found.apply(UNIFORM)).all()
 
@@ -75,7 +74,7 @@ def test_a_start_that_converged_is_preferred_to_one_that_did_not():
     """Four iterations are enough from some starts, and from others almost."""
     mixed = UNIFORM @ ortho_group.rvs(3, random_state=0)
     ends = [resolve(mixed, n_starts=6, seed=s, max_iterations=4, tolerance=1e-4) for s in range(8)]
-    assert {found.outcome for found in ends} == {"some starts did not converge"}
+    assert all(found.converged.any() and not found.converged.all() for found in ends)
     assert any(found.chosen != found.contrasts.argmax() for found in ends)
     for found in ends:
         assert found.converged[found.chosen]
@@ -133,24 +132,7 @@ def test_linear_ica_separates_planes_and_pairs_name_them():
     assert fit_equivalence(truth, torn, n_components=2).amari > 0.2
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: resolve(UNIFORM[:, 0]), r"statistics must have shape \(N, p\)"),
-        (lambda: resolve(UNIFORM[:, :1]), "at least 2 columns; one signal has nothing to mix"),
-        (lambda: resolve(UNIFORM[:3]), r"more rows than columns; got \(3, 3\)"),
-        (lambda: resolve(UNIFORM * [1, 0, 1]), "statistics must vary; column 1 is constant"),
-        (lambda: resolve(UNIFORM[:, [0, 1, 0]]), "statistics must be linearly independent"),
-        (lambda: resolve(np.where(UNIFORM > 0.99, np.nan, UNIFORM)), "statistics has .* NaN"),
-        (lambda: resolve(UNIFORM, n_starts=0), "n_starts must be a whole number >= 1"),
-        (lambda: resolve(UNIFORM, tolerance=0), "tolerance must be a finite number above 0"),
-        (lambda: resolve(UNIFORM).apply(UNIFORM[:, :2]), r"statistics must have shape \(N, 3\)"),
-        (lambda: contrast(UNIFORM * [1, 1, 0]), "signals must vary; column 2 is constant"),
-        (lambda: dependence(UNIFORM * [0, 1, 1]), "signals must vary; column 0 is constant"),
-        (lambda: pair_up(UNIFORM), "an even number of columns, at most 16; got 3"),
-        (lambda: pair_up(np.ones((5, 18))), "an even number of columns, at most 16; got 18"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+@pytest.mark.parametrize("columns", [UNIFORM * [1, 0, 1], UNIFORM[:, [0, 1, 0]]])
+def test_dependent_statistics_are_refused(columns):
+    with pytest.raises(ValueError, match="must vary and be linearly independent"):
+        resolve(columns)
