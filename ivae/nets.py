@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ivae.support.activations import ACTIVATIONS, Activation, activate
-from ivae.support.checks import one_of, whole_number
+from ivae.support.checks import one_of, settle, whole_number
 
 Initialisation = Literal["uniform", "xavier", "lecun"]
 INITIALISATIONS = get_args(Initialisation)
@@ -48,7 +48,8 @@ class Network:
         one_of("activation", self.activation, ACTIVATIONS)
         one_of("initialisation", self.initialisation, INITIALISATIONS)
         if self.decoder_layers is not None:
-            whole_number("decoder_layers", self.decoder_layers)
+            own = whole_number("decoder_layers", self.decoder_layers)
+            settle(self, decoder_layers=None if own == self.n_layers else own)
 
     @property
     def shape(self) -> dict[str, Any]:

@@ -3,193 +3,173 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from ivae import data, models, recipes
+from ivae import models
+from ivae.data import DataSettings
+from ivae.likelihoods import DECODER_VARIANCE
 from ivae.nets import Network
 from ivae.objectives import Bound, Decomposition, ImportanceWeighted, Objective
-from ivae.schedules import Decay, Schedule
-from ivae.support.checks import one_of, positive_number, whole_number
+from ivae.schedules import Schedule
+from ivae.support.checks import one_of, positive_number, settle, whole_number
+
+OBJECTIVES = ("elbo", "decomposition", "importance-weighted")
+_DATA = {"seed": "data_seed"}  # A run's own seed is that of the network.
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its data, model, objective and schedule, by plain values.
+    """One training: data, model, objective and schedule.
 
-    The defaults are the released code's dataset with the paper's objective. Attributes are those of
-    :func:`ivae.data.generate`, :class:`ivae.nets.Network`, :func:`ivae.models.ivae` and
-    :class:`ivae.schedules.Schedule`; data of zeros and ones get a Bernoulli decoder. Besides,
+    Equal trainings are equal values: what has no effect on a run is set to its default. The flat
+    names, which :meth:`of`, :func:`grid` and the table of a sweep have, are those of
+    :class:`ivae.data.DataSettings` (its seed is ``data_seed``), :class:`ivae.nets.Network` and
+    :class:`ivae.schedules.Schedule`, the ones below, and for the objective ``objective``:
+    ``"elbo"``, with ``beta``; ``"decomposition"``, with ``weights`` a, b, c, d and ``estimator``;
+    or ``"importance-weighted"``, with ``n_draws``.
 
     Attributes
     ----------
-    mixing_activation
-        What :func:`ivae.data.generate` calls ``activation``; here that name is the networks'.
+    data
+        Data of zeros and ones get a Bernoulli decoder.
     model
-        ``"ivae"`` or ``"vae"``.
-    objective
-        ``"elbo"``, with ``beta``; ``"decomposition"``, with ``weights`` a, b, c, d; or
-        ``"importance-weighted"``, with ``n_draws``.
-
-    Raises
-    ------
-    ValueError
-        For values that those functions do not take.
+        ``"ivae"``, with ``n_components``, or ``"vae"``, with ``prior``.
+    seed
+        Of the network, its minibatches and its noise.
+    n_components, prior, decoder_variance
+        See :func:`ivae.models.ivae` and :func:`ivae.models.vae`.
+    network, objective, schedule
+        With one number, not one for each member, wherever either could stand.
     """
 
-    preset: str = "released"
-    data_seed: int = 1
-    n_latents: int = 5
-    n_observed: int = 5
-    n_segments: int = 40
-    samples_per_segment: int = 1000
-    centred: bool = True
-    spread: recipes.Spread | None = None
-    noise_variance: float | None = None
-    one_matrix: bool | None = None
-    condition: float | None = None
-    common_factor: bool | None = None
-    nested: bool | None = None
-    mixing_activation: Literal["xtanh", "leaky-relu"] | None = None
-    source_family: Literal["gaussian", "laplace"] | None = None
+    data: DataSettings
     model: Literal["ivae", "vae"] = "ivae"
     seed: int = 0
     n_components: int = 1
     prior: str = "gaussian"
-    hidden: int = 100
-    n_layers: int = 3
-    activation: Literal["xtanh", "leaky-relu"] = "xtanh"
-    initialisation: Literal["uniform", "xavier", "lecun"] = "uniform"
-    decoder_layers: int | None = None
-    decoder_variance: float = 0.01
-    objective: Literal["elbo", "decomposition", "importance-weighted"] = "elbo"
-    beta: float = 1.0
-    weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
-    estimator: Literal["weighted", "stratified"] = "weighted"
-    n_draws: int = 8
-    epochs: int = 20
-    steps: int | None = None
-    batch_size: int = 64
-    learning_rate: float = 0.01
-    decay: Decay = "cosine"
-    patience: int = 0
-    held_out: float = 0.0
-    stop_after: int | None = None
+    decoder_variance: float = DECODER_VARIANCE
+    network: Network = field(default_factory=Network)
+    objective: Objective = field(default_factory=Bound)
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        one_of("preset", self.preset, recipes.PRESETS)
         one_of("model", self.model, ("ivae", "vae"))
-        one_of("objective", self.objective, ("elbo", "decomposition", "importance-weighted"))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.generic):  # A record holds plain numbers.
-                object.__setattr__(self, field.name, value.item())
-        if not isinstance(self.weights, (tuple, list)):
-            raise ValueError(
-                f"weights must be four numbers a, b, c, d; got {self.weights!r}. In a grid a list "
-                "is an axis: give the four as a tuple."
-            )
-        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
-        if len(self.weights) != 4:
-            raise ValueError(f"weights must be four numbers a, b, c, d; got {self.weights}.")
-        whole_number("seed", self.seed, at_least=0)
-        whole_number("data_seed", self.data_seed, at_least=0)
         one_of("prior", self.prior, ("gaussian", "laplace"))
         if self.n_components not in (1, 2):
             raise ValueError(f"n_components must be 1 or 2; got {self.n_components!r}.")
-        for name in ("n_latents", "n_observed", "n_segments", "samples_per_segment"):
-            whole_number(name, getattr(self, name))
-        if self.n_latents > self.n_observed:
-            raise ValueError(
-                f"n_latents must be at most n_observed = {self.n_observed}; got {self.n_latents}."
-            )
-        positive_number("decoder_variance", self.decoder_variance)
-        self._refuse_what_has_no_effect()
-        _network(self)
-        objective_of([self])
-        schedule_of([self])
+        settle(self, seed=whole_number("seed", self.seed, at_least=0))
+        variance = positive_number("decoder_variance", self.decoder_variance)
+        is_binary = self.data.preset == "bernoulli"
+        settle(self, decoder_variance=DECODER_VARIANCE if is_binary else variance)
+        moot = {"prior": "gaussian"} if self.model == "ivae" else {"n_components": 1}
+        settle(self, **moot)
+        for value in (*self.objective.weights, self.schedule.learning_rate):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"a run has one number for each weight and rate; got {value!r}.")
+        if not isinstance(self.schedule.decay, str):
+            raise ValueError(f"a run has one decay; got {self.schedule.decay!r}.")
 
-    def _refuse_what_has_no_effect(self) -> None:
-        """Two runs that differ in such a value would be one training under two names."""
-        owner = {"beta": "elbo", "weights": "decomposition", "estimator": "decomposition"}
-        owner |= {"n_draws": "importance-weighted", "prior": "vae", "n_components": "ivae"}
-        for field in fields(self):
-            wanted = owner.get(field.name)
-            value = getattr(self, field.name)
-            if wanted and wanted not in (self.objective, self.model) and value != field.default:
-                raise ValueError(
-                    f"{field.name} = {value!r} has no effect on a run with model {self.model!r} "
-                    f"and objective {self.objective!r}: it belongs to {wanted!r}. Leave it out."
-                )
-        if self.decoder_layers == self.n_layers:
-            raise ValueError(
-                f"decoder_layers = {self.decoder_layers} has no effect: n_layers is the same. "
-                "Leave it out."
-            )
-        is_binary = self.preset == "bernoulli"
-        if is_binary and self.decoder_variance != Run.decoder_variance:
-            raise ValueError(
-                f"decoder_variance = {self.decoder_variance!r} has no effect on a Bernoulli "
-                "decoder. Leave it out."
-            )
-        recipe = recipes.RECIPES[self.preset]
-        for name, of_recipe in _CHANGES.items():
-            value = getattr(self, name)
-            # A linear mixing has one matrix, and no more; binary data have no Gaussian noise.
-            is_moot = self.preset in recipes.MOOT.get(of_recipe, ())
-            if value is not None and (is_moot or value == getattr(recipe, of_recipe)):
-                raise ValueError(
-                    f"{name} = {value!r} has no effect: the preset {self.preset!r} is so by "
-                    "itself. Leave it out."
-                )
-        recipes.changed(self.preset, self.n_latents, self.centred, **_changes_of(self))
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Return a run by flat names; by default the released data and the paper's objective.
+
+        Raises
+        ------
+        ValueError
+            For a name that is not a run's, or a value that it cannot have.
+        """
+        for name in values:
+            one_of("every name", name, sorted(FLAT_NAMES))
+        given = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+
+        def taken(kind: type, renamed: dict[str, str] | None = None) -> dict[str, Any]:
+            names = {f.name: (renamed or {}).get(f.name, f.name) for f in fields(kind)}
+            return {name: given.pop(flat) for name, flat in names.items() if flat in given}
+
+        by_default: dict[str, Any] = {"preset": "released", "seed": 1}
+        data = DataSettings(**(by_default | taken(DataSettings, _DATA)))
+        network, schedule = Network(**taken(Network)), Schedule(**taken(Schedule))
+        terms = {name: given.pop(name) for name in _TERMS if name in given}
+        objective = _objective(**terms)
+        return cls(data, network=network, objective=objective, schedule=schedule, **given)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The run by flat names, all of them."""
+        data, network, schedule = (_fields(p) for p in (self.data, self.network, self.schedule))
+        data = {_DATA.get(name, name): value for name, value in data.items()}
+        own = {name: getattr(self, name) for name in _OWN}
+        return data | own | network | _terms(self.objective) | schedule
 
 
-_CHANGES = {
-    {"activation": "mixing_activation"}.get(field.name, field.name): field.name
-    for field in fields(recipes.Recipe)
-}
-"""What may be changed about a preset, and what :class:`ivae.recipes.Recipe` calls it."""
+_OWN = ("model", "seed", "n_components", "prior", "decoder_variance")
 
-PER_MEMBER = (
-    "data_seed",
-    "seed",
-    "decoder_variance",
-    "beta",
-    "weights",
-    "learning_rate",
-    "decay",
-)
-"""What members of one ensemble may differ in."""
+
+def _fields(one: Any) -> dict[str, Any]:
+    return {each.name: getattr(one, each.name) for each in fields(one)}
+
+
+def _objective(
+    objective: str = "elbo",
+    beta: float = 1.0,
+    weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
+    estimator: Literal["weighted", "stratified"] = "weighted",
+    n_draws: int = 8,
+) -> Objective:
+    one_of("objective", objective, OBJECTIVES)
+    if not isinstance(weights, (tuple, list)) or len(weights) != 4:
+        raise ValueError(
+            f"weights must be four numbers a, b, c, d; got {weights!r}. In a grid a list is an "
+            "axis: give the four as a tuple."
+        )
+    if objective == "elbo":
+        return Bound(float(beta))
+    if objective == "decomposition":
+        a, b, c, d = (float(weight) for weight in weights)
+        return Decomposition(a, b, c, d, estimator)
+    return ImportanceWeighted(n_draws)
+
+
+def _terms(objective: Objective) -> dict[str, Any]:
+    """Return flat names and values of an objective; what it does not have is as by default."""
+    found: dict[str, Any] = {"beta": 1.0, "weights": (1.0, 1.0, 1.0, 1.0)}
+    found |= {"estimator": "weighted", "n_draws": 8}
+    if isinstance(objective, Bound):
+        return {"objective": "elbo", **found, "beta": objective.beta}
+    if isinstance(objective, ImportanceWeighted):
+        return {"objective": "importance-weighted", **found, "n_draws": objective.n_draws}
+    own = {"weights": objective.weights, "estimator": objective.estimator}
+    return {"objective": "decomposition", **found, **own}
+
+
+_TERMS = tuple(_terms(Bound()))
+FLAT_NAMES = tuple(Run(DataSettings("released", 1)).values)
+"""All flat names, in the order of a sweep's table."""
 
 
 def grid(**axes: Any) -> list[Run]:
     """Return a run for every combination; lists and ranges are axes, anything else is fixed.
 
-    ``grid(model=["ivae", "vae"], seed=range(8), epochs=10)`` gives 16 runs.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not a :class:`Run`'s, or a value that a run refuses.
+    ``grid(model=["ivae", "vae"], seed=range(8), epochs=10)`` gives 16 runs. Names are flat, and
+    errors those of :meth:`Run.of`.
     """
-    known = {field.name for field in fields(Run)}
-    for name in axes:
-        one_of("every axis", name, sorted(known))
     values = [list(v) if isinstance(v, (list, range)) else [v] for v in axes.values()]
-    return [Run(**dict(zip(axes, combination, strict=True))) for combination in product(*values)]
+    return [Run.of(**dict(zip(axes, combination, strict=True))) for combination in product(*values)]
 
 
 def pack(runs: Sequence[Run], memory_gb: float = 4.0) -> list[list[Run]]:
-    """Cut runs into ensembles: equal but for :data:`PER_MEMBER`, and within the memory."""
+    """Cut runs into ensembles: equal but for what members may differ in, and within the memory.
+
+    They may differ in seeds, decoder variance, weights of the objective, learning rate and decay.
+    """
     positive_number("memory_gb", memory_gb)
     alike: dict[Run, list[Run]] = {}
-    common = {name: getattr(Run(), name) for name in PER_MEMBER}
     for run in dict.fromkeys(runs):
-        alike.setdefault(replace(run, **common), []).append(run)
+        alike.setdefault(_shape(run), []).append(run)
     ensembles = []
     for shape, members in alike.items():
         most = max(1, int(memory_gb * 1e9 // bytes_of_member(shape)))
@@ -199,90 +179,70 @@ def pack(runs: Sequence[Run], memory_gb: float = 4.0) -> list[list[Run]]:
     return ensembles
 
 
+def _shape(run: Run) -> Run:
+    """Return the run without what members of one ensemble may differ in."""
+    objective = run.objective
+    if isinstance(objective, Bound):
+        objective = Bound()
+    elif isinstance(objective, Decomposition):
+        objective = Decomposition(estimator=objective.estimator)
+    return replace(
+        run,
+        data=replace(run.data, seed=0),
+        seed=0,
+        decoder_variance=DECODER_VARIANCE,
+        objective=objective,
+        schedule=replace(run.schedule, learning_rate=0.01, decay="cosine"),
+    )
+
+
 def bytes_of_member(run: Run) -> int:
     """Return about how much memory one member of a training takes, in bytes.
 
     Weights are kept some eight times (values, gradients, moments, copies); data, order, noise and
     the posteriors of an evaluation count for each sample; activations for each of a minibatch.
     """
-    n, d, m = run.n_latents, run.n_observed, run.n_segments * (run.model == "ivae")
-    decoder_layers = run.decoder_layers or run.n_layers
-    square = run.hidden * run.hidden
-    ends = 2 * run.hidden * (d + m + n) + run.hidden * (m + n) * bool(m)
-    ends += run.hidden * (n + d) if decoder_layers > 1 else n * d
-    inner = square * max(0, run.n_layers - 2) * (3 if m else 2)
-    n_weights = ends + inner + square * max(0, decoder_layers - 2)
-    n_samples = run.n_segments * run.samples_per_segment
-    activations = 4 * 6 * run.n_layers * run.hidden * (run.batch_size * 3 + m)
+    data, hidden, n_layers = run.data, run.network.hidden, run.network.n_layers
+    n, d, m = data.n_latents, data.n_observed, data.n_segments * (run.model == "ivae")
+    decoder_layers = run.network.decoder_layers or n_layers
+    ends = 2 * hidden * (d + m + n) + hidden * (m + n) * bool(m)
+    ends += hidden * (n + d) if decoder_layers > 1 else n * d
+    inner = max(0, n_layers - 2) * (3 if m else 2) + max(0, decoder_layers - 2)
+    n_weights = ends + hidden * hidden * inner
+    n_samples = data.n_segments * data.samples_per_segment
+    activations = 4 * 6 * n_layers * hidden * (run.schedule.batch_size * 3 + m)
     return 4 * 8 * n_weights + n_samples * (4 * d + 16 + 32 * n) + activations
-
-
-def dataset_of(run: Run) -> data.NonstationaryData:
-    """Return the data of a run."""
-    return data.generate(
-        run.preset,
-        run.data_seed,
-        run.n_latents,
-        run.n_observed,
-        run.n_segments,
-        run.samples_per_segment,
-        centred=run.centred,
-        **_changes_of(run),
-    )
-
-
-def _changes_of(run: Run) -> dict[str, Any]:
-    return {of_recipe: getattr(run, name) for name, of_recipe in _CHANGES.items()}
-
-
-def _network(run: Run) -> Network:
-    return Network(
-        *(run.hidden, run.n_layers, run.activation, run.initialisation, run.decoder_layers)
-    )
 
 
 def model_of(runs: Sequence[Run]) -> models.LatentVariableModel:
     """Return the untrained ensemble of runs that :func:`pack` has put together."""
     first, seeds = runs[0], [run.seed for run in runs]
-    n, d, network = first.n_latents, first.n_observed, _network(first)
-    if first.preset == "bernoulli":
-        decoder: dict[str, Any] = {"likelihood": "bernoulli"}
-    else:
-        decoder = {"decoder_variance": [run.decoder_variance for run in runs]}
+    data = first.data
+    decoder: dict[str, Any] = {"decoder_variance": [run.decoder_variance for run in runs]}
+    if data.preset == "bernoulli":
+        decoder = {"likelihood": "bernoulli"}
+    common = {"seeds": seeds, "network": first.network, **decoder}
     if first.model == "vae":
-        return models.vae(n, d, seeds=seeds, prior=first.prior, network=network, **decoder)
-    return models.ivae(
-        n,
-        d,
-        first.n_segments,
-        seeds=seeds,
-        n_components=first.n_components,
-        network=network,
-        **decoder,
-    )
+        return models.vae(data.n_latents, data.n_observed, prior=first.prior, **common)
+    sizes = (data.n_latents, data.n_observed, data.n_segments)
+    return models.ivae(*sizes, n_components=first.n_components, **common)
 
 
 def objective_of(runs: Sequence[Run]) -> Objective:
     """Return what an ensemble of runs maximises, its weights member by member."""
-    first = runs[0]
-    if first.objective == "elbo":
-        return Bound([run.beta for run in runs])
-    if first.objective == "importance-weighted":
-        return ImportanceWeighted(first.n_draws)
-    a, b, c, d = ([run.weights[i] for run in runs] for i in range(4))
-    return Decomposition(a, b, c, d, first.estimator)
+    first = runs[0].objective
+    weights: list[Any] = [list(w) for w in zip(*(r.objective.weights for r in runs), strict=True)]
+    if isinstance(first, Bound):
+        return Bound(*weights)
+    if isinstance(first, Decomposition):
+        a, b, c, d = weights
+        return Decomposition(a, b, c, d, first.estimator)
+    return first
 
 
 def schedule_of(runs: Sequence[Run]) -> Schedule:
     """Return the schedule of an ensemble of runs, its rates member by member."""
-    first = runs[0]
-    return Schedule(
-        epochs=first.epochs,
-        batch_size=first.batch_size,
-        learning_rate=[run.learning_rate for run in runs],
-        decay=[run.decay for run in runs],
-        patience=first.patience,
-        steps=first.steps,
-        held_out=first.held_out,
-        stop_after=first.stop_after,
-    )
+    schedules = [run.schedule for run in runs]
+    rates: Any = [schedule.learning_rate for schedule in schedules]
+    decays: Any = [schedule.decay for schedule in schedules]
+    return replace(schedules[0], learning_rate=rates, decay=decays)

@@ -1,9 +1,9 @@
 """Sweeps: many trainings, packed into ensembles, on this machine or on a Dask cluster.
 
 Runs that differ only in what members may differ in (seeds, data, learning rate, weights, decoder
-variance) become one ensemble, as far as memory allows; each ensemble is a Dask task. A finished one
-leaves its record at once, and a sweep that is started again trains only what has none; on this
-machine an ensemble that was cut short goes on from its checkpoint.
+variance) become one ensemble, as far as memory allows; on a cluster each ensemble is a task. A
+finished one leaves its record at once, and a sweep that is started again trains only what has none;
+on this machine an ensemble that was cut short goes on from its checkpoint.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from dask import compute, delayed  # type: ignore[attr-defined]
-from distributed import Client, as_completed
 
 from ivae import data
 from ivae.engine.history import EveryMemberDiverged, History
@@ -28,8 +25,11 @@ from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
 from ivae.support.progress import ProgressLine
 from ivae.support.records import Record, load, save
-from ivae.sweeps.runs import Run, dataset_of, model_of, objective_of, pack, schedule_of
+from ivae.sweeps.runs import Run, model_of, objective_of, pack, schedule_of
 from ivae.training import train
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 MEASURED = {
     "final_objective": "objective",
@@ -91,10 +91,13 @@ def sweep(
     if not asked:
         raise ValueError("runs must hold at least one Run; got none.")
     target = Path(folder)
-    rows = _done(target)
+    rows = _done(target, device)
     ensembles = pack([run for run in asked if run not in rows], memory_gb)
     line = ProgressLine("sweep", shown=progress)
     counts = {"finished": 0, "running": 0, "failed": 0}
+
+    def checkpoint(ensemble: list[Run]) -> Path:
+        return target / f"{_digest(ensemble, device)}.unfinished"
 
     def note(**changes: int) -> None:
         for name, change in changes.items():
@@ -111,24 +114,21 @@ def sweep(
             rows.update(dict.fromkeys(ensemble, failure))
             note(failed=1, running=-1)
             return
-        settings = {"runs": [asdict(run) for run in ensemble], "device": device}
+        settings = {"runs": [run.values for run in ensemble], "device": device}
         record = Record("sweep", settings, outcome)
-        save(record, target / f"{_digest(ensemble)}.json")
-        shutil.rmtree(_checkpoint(target, ensemble), ignore_errors=True)
+        save(record, target / f"{_digest(ensemble, device)}.json")
+        shutil.rmtree(checkpoint(ensemble), ignore_errors=True)
         rows.update(_rows(ensemble, record))
         note(finished=1, running=-1)
 
     if scheduler is None:
         for ensemble in ensembles:
             note(running=1)
-            finish(ensemble, _here(ensemble, device, progress, _checkpoint(target, ensemble)))
+            finish(ensemble, _here(ensemble, device, progress, checkpoint(ensemble)))
     else:
-        client = Client(scheduler) if isinstance(scheduler, str) else scheduler
-        _on_cluster(client, ensembles, device, note, finish)
-        if client is not scheduler:
-            client.close()
+        _on_cluster(scheduler, ensembles, device, note, finish)
     line.close()
-    return pd.DataFrame([asdict(run) | rows[run] for run in asked])
+    return pd.DataFrame([run.values | rows[run] for run in asked])
 
 
 def train_ensemble(
@@ -169,14 +169,15 @@ def fit(runs: Sequence[Run], device: str = "cpu", **options: Any) -> Fit:
     ``options`` are those of :func:`ivae.training.train`, whose errors it raises.
     """
     first = runs[0]
-    datasets = {
-        seed: dataset_of(replace(first, data_seed=seed)) for seed in {r.data_seed for r in runs}
-    }
-    each = [datasets[run.data_seed] for run in runs]
+    datasets = {settings: settings.generate() for settings in {run.data for run in runs}}
+    each = [datasets[run.data] for run in runs]
     x, u, z = data.stack(each) if len(datasets) > 1 else (each[0].x, each[0].u, each[0].z)
     model = model_of(runs).to(device)
     history = train(
-        *(model, x, u, z),
+        model,
+        x,
+        u,
+        z,
         schedule=schedule_of(runs),
         objective=objective_of(runs),
         label=f"{len(runs)} {first.model}s",
@@ -190,17 +191,22 @@ def _here(
 ) -> dict[str, Any] | BaseException:
     # In a notebook every ensemble would leave a line of its own; the sweep's is enough there.
     lines = progress and sys.stderr.isatty()
-    task = delayed(train_ensemble, pure=False)(ensemble, device, None, lines, checkpoint)
     try:
-        (outcome,) = compute(task, scheduler="synchronous")
+        return train_ensemble(ensemble, device, None, lines, checkpoint)
     except Exception as error:
         return error
-    return dict(outcome)
 
 
 def _on_cluster(
-    client: Client, ensembles: list[list[Run]], device: str, note: Any, finish: Any
+    scheduler: str | Client,
+    ensembles: list[list[Run]],
+    device: str,
+    note: Callable[..., None],
+    finish: Callable[..., None],
 ) -> None:
+    from distributed import Client, as_completed  # Slow to import, and needed here alone.
+
+    client = Client(scheduler) if isinstance(scheduler, str) else scheduler
     waiting: dict[Any, list[Run]] = {}
     for ensemble in ensembles:
         # A worker of the cluster is one process; its threads are its own affair.
@@ -211,6 +217,8 @@ def _on_cluster(
         error = future.exception()
         finish(waiting.pop(future), future.result() if error is None else error)
         future.release()
+    if client is not scheduler:
+        client.close()
 
 
 def _outcome(history: History, n_members: int) -> dict[str, Any]:
@@ -236,14 +244,14 @@ def _rows(runs: Sequence[Run], record: Record) -> dict[Run, dict[str, Any]]:
     return {run: {name: v[i] for name, v in columns.items()} for i, run in enumerate(runs)}
 
 
-def _done(folder: Path) -> dict[Run, dict[str, Any]]:
-    """Return the rows of all runs that have a record in the folder."""
+def _done(folder: Path, device: str) -> dict[Run, dict[str, Any]]:
+    """Return the rows of all runs that have a record of this device in the folder."""
     rows: dict[Run, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):
         record = load(path)
         try:
-            runs = [_revive(values) for values in record.settings["runs"]]
-            rows |= _rows(runs, record)
+            if record.settings["device"] == device:
+                rows |= _rows([_revive(values) for values in record.settings["runs"]], record)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(
                 f"{path} is no record of a sweep by this version ({error!r}); move it elsewhere, "
@@ -253,14 +261,9 @@ def _done(folder: Path) -> dict[Run, dict[str, Any]]:
 
 
 def _revive(values: dict[str, Any]) -> Run:
-    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Run(**plain)
+    return Run.of(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def _checkpoint(folder: Path, runs: Sequence[Run]) -> Path:
-    return folder / f"{_digest(runs)}.unfinished"
-
-
-def _digest(runs: Sequence[Run]) -> str:
-    text = json.dumps([asdict(run) for run in runs], sort_keys=True)
+def _digest(runs: Sequence[Run], device: str) -> str:
+    text = json.dumps([device, [run.values for run in runs]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

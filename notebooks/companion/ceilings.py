@@ -6,12 +6,11 @@ and prior, only the encoder is left to find; what it then scores is what is left
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ivae import data, models
@@ -19,13 +18,15 @@ from ivae.engine.batches import Minibatches
 from ivae.engine.descent import minimise
 from ivae.metrics import mcc
 from ivae.mixing import in_torch
-from ivae.nets import MLP, Network
-from ivae.objectives import Objective
-from ivae.passes import ForwardPass, Posterior
+from ivae.models import ForwardPass
+from ivae.nets import MLP, Network, Posterior
+from ivae.objectives import Objective, noise_shape
+from ivae.recipe.model import Separator
+from ivae.recipe.stages import WARM_UP, Settings
 from ivae.schedules import Schedule, Weights
+from ivae.support.checks import Array
 from ivae.support.seeds import seeded_generator
 
-Array = NDArray[np.floating[Any]]
 ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
 
 
@@ -47,10 +48,10 @@ def supervised(
     """Return the MCC, (E,), of networks trained with the true sources as targets.
 
     No estimate by a network of this shape, trained this long, can be expected to score more.
-    Arguments and errors are those of :func:`supervised_network`.
+    Arguments are those of :func:`supervised_network`.
     """
     net = supervised_network(datasets, seeds, network=network, epochs=epochs)
-    x, u, _ = _tensors(datasets, seeds)
+    x, u, _ = _tensors(datasets)
     with torch.no_grad():
         pieces = zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)
         estimates = torch.cat([net(a, b) for a, b in pieces], 1)
@@ -75,13 +76,8 @@ def supervised_network(
         One of each for every member; datasets of equal size.
     network, epochs
         As for an iVAE; minibatches of 64, and a rate that falls from .01 along a half cosine.
-
-    Raises
-    ------
-    ValueError
-        When datasets and seeds differ in number, or datasets in size.
     """
-    x, u, z = _tensors(datasets, seeds)
+    x, u, z = _tensors(datasets)
     scaled = z / z.std(1, keepdim=True)
     n, d = z.shape[-1], x.shape[-1]
     generators = [seeded_generator(seed, "initialisation") for seed in seeds]
@@ -89,14 +85,64 @@ def supervised_network(
         generators, (), d, n, n_segments=datasets[0].n_segments, **(network or Network()).shape
     )
 
+    _teach(net, net.parameters(), torch.cat((x, scaled), -1), n, u, seeds, epochs=epochs)
+    return net
+
+
+def taught_separator(
+    datasets: Sequence[data.NonstationaryData], seed: int, settings: Settings
+) -> Array:
+    """Return the MCC, (E,), of the recipe's encoder when it is trained on the true sources.
+
+    It has the recipe's shape, minibatches and number of steps, sees every row, and minimises the
+    squared error of sources of variance 1: a yardstick for what this encoder can follow.
+    """
+    x, u, z = data.stack(datasets)
+    x, z = x.astype(np.float32), z.astype(np.float32)
+    x = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
+    targets = (z - z.mean(1, keepdims=True)) / z.std(1, keepdims=True)
+    d, n, seeds = x.shape[2], z.shape[2], [seed] * len(datasets)
+    generators = [seeded_generator(one, "initialisation") for one in seeds]
+    net = Separator(generators, d, n, settings.hidden, settings.n_blocks, settings.activation)
+    both = torch.as_tensor(np.concatenate((x, targets), 2))
+    _teach(
+        lambda x, u: net(x).mean,
+        [p for name, p in net.named_parameters() if not name.startswith("log_variance")],
+        both,
+        n,
+        torch.as_tensor(u),
+        seeds,
+        n_steps=settings.n_steps,
+        batch_size=settings.batch_size,
+        warm_up=WARM_UP,
+    )
+    with torch.no_grad():
+        parts = [net(part).mean for part in both[..., :d].split(ROWS_AT_ONCE, 1)]
+    return _scores(datasets, torch.cat(parts, 1))
+
+
+def _teach(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    parameters: Iterable[Tensor],
+    both: Tensor,
+    n: int,
+    u: Tensor,
+    seeds: Sequence[int],
+    *,
+    epochs: int = 0,
+    n_steps: int = 0,
+    batch_size: int = Schedule().batch_size,
+    warm_up: int = 0,
+) -> None:
+    """Minimise the squared error of n targets, which travel with x in ``both``, (E, N, d + n)."""
+
     def error(both: Tensor, u: Tensor, noise: Tensor) -> Tensor:
-        errors: Tensor = (net(both[..., :d], u) - both[..., d:]).square()
+        errors = (predict(both[..., :-n], u) - both[..., -n:]).square()
         return errors.sum(-1).mean(1).sum()
 
-    # The targets travel with x, so that minibatches pick the same rows of both.
-    batches = _batches(torch.cat((x, scaled), -1), u, seeds, n)
-    minimise(error, net.parameters(), batches, epochs * batches.steps_per_epoch, "supervised")
-    return net
+    batches = Minibatches(both, u, seeds, batch_size, 0.0, (0,))
+    n_steps = n_steps or epochs * batches.steps_per_epoch
+    minimise(error, parameters, batches, n_steps, "supervised", warm_up=warm_up)
 
 
 def true_decoder(
@@ -122,19 +168,13 @@ def true_decoder(
     objective, decoder_variance
         What the encoder maximises, and sigma^2 of Eq. (6), .01 where left out; binary data have
         none.
-
-    Raises
-    ------
-    ValueError
-        As :func:`supervised`, and for sources of several families.
     """
-    x, u, _ = _tensors(datasets, seeds)
+    x, u, _ = _tensors(datasets)
     first = datasets[0]
-    families = sorted({dataset.family.name for dataset in datasets})
-    if len(families) > 1:
-        raise ValueError(f"datasets must have sources of one family; got {', '.join(families)}.")
     model = models.ivae(
-        *(first.n_latents, first.n_observed, first.n_segments),
+        first.n_latents,
+        first.n_observed,
+        first.n_segments,
         seeds=seeds,
         n_components=first.family.k,
         family=first.family.name,
@@ -147,6 +187,9 @@ def true_decoder(
     decode = in_torch([dataset.mixing for dataset in datasets], x)
     weights = Weights(objective.weights, len(seeds))
     constant = torch.from_numpy(weights.at(np.zeros(1))[0]).to(x)
+
+    of_noise = noise_shape(objective, first.n_latents)
+    batches = Minibatches(x, u, seeds, Schedule().batch_size, 0.0, of_noise)
 
     def value(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         posterior = model.encode(x, u)
@@ -161,33 +204,21 @@ def true_decoder(
     def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         return -value(x, u, noise).sum()
 
-    noise_shape = () if objective.n_draws == 1 else (objective.n_draws,)
-    batches = _batches(x, u, seeds, *noise_shape, first.n_latents)
     n_steps = epochs * batches.steps_per_epoch
     minimise(loss, model.encoder.parameters(), batches, n_steps, "encoder alone")
     posterior = Posterior(*model.infer(x, u))
     draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
-        passed = batches.steps(epochs, 0, batches.steps_per_epoch)
-        reached = torch.stack([value(*batch) for batch in passed]).mean(0)
+        reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)
     scores, sampled = (_scores(datasets, estimates) for estimates in (posterior.mean, draws))
     return EncoderCeiling(scores, sampled, reached.numpy().astype(np.float64))
 
 
 def _tensors(
-    datasets: Sequence[data.NonstationaryData], seeds: Sequence[int]
+    datasets: Sequence[data.NonstationaryData],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if len(datasets) != len(seeds):
-        raise ValueError(
-            "datasets and seeds must have one entry for each member; "
-            f"got {len(datasets)} and {len(seeds)}."
-        )
     x, u, z = data.stack(datasets)
     return torch.as_tensor(x).float(), torch.as_tensor(u), torch.as_tensor(z).float()
-
-
-def _batches(x: Tensor, u: Tensor, seeds: Sequence[int], *noise_shape: int) -> Minibatches:
-    return Minibatches(x, u, seeds, Schedule().batch_size, 0.0, noise_shape)
 
 
 def _scores(datasets: Sequence[data.NonstationaryData], estimates: Tensor) -> Array:

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from matplotlib.figure import Figure
 from companion import stepper, style
 from ivae.support.checks import one_of, whole_number
 from ivae.support.records import Record, plain, provenance, save, write_atomically
-from ivae.sweeps.runs import Run
+from ivae.sweeps.runs import FLAT_NAMES
 
 MODES = ("fast", "full")
 T = TypeVar("T")
@@ -137,8 +136,7 @@ class Chapter:
         """
         every = pd.concat(tables)
         every = every[every["status"] != "failed"]
-        settings = [field.name for field in fields(Run)]
-        every = every.drop_duplicates(subset=settings)
+        every = every.drop_duplicates(subset=list(FLAT_NAMES))
         self._once("runs_trained", len(every))
         self._once("seconds_of_runs", float(every["seconds"].sum()))
         self._once("commits_of_runs", sorted({str(commit) for commit in every["commit"]}))

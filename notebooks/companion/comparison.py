@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from companion.protocols import Contender, contenders, run_of
 from ivae.metrics import correlation_matrix
+from ivae.support.checks import Array
 from ivae.sweeps.sweep import sweep
 
-Array = NDArray[np.floating[Any]]
 Scores = dict[tuple[str, str], Array]
 """(Contender, setting) to one score for each pair of seeds, (R,)."""
 

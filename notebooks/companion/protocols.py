@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ivae.objectives import RELEASED_WEIGHTS
 from ivae.support.checks import one_of
 from ivae.sweeps.runs import Run
 
@@ -23,8 +24,6 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
         "decay": "plateau",
     },
 }
-LIKELIHOOD_WEIGHT = 100.0  # Released: of log p(x|z) for the iVAE.
-_RELEASED_WEIGHTS = (LIKELIHOOD_WEIGHT, 1.0, 0.0, 10.0)
 BETAS = {"β-VAE": (4, 10, 20, 45), "β-TC-VAE": (4, 10, 20, 35)}
 """Section 5: beta in [1, 45] and [1, 35]. At beta = 1 both are the VAE, which is run anyway."""
 
@@ -48,7 +47,7 @@ class Contender:
     setting
         What distinguishes it from the model's other settings.
     values
-        Attributes of :class:`ivae.sweeps.runs.Run`, besides the protocol's.
+        Flat names of a :class:`ivae.sweeps.runs.Run`, besides the protocol's.
     """
 
     model: str
@@ -74,9 +73,9 @@ def contenders(protocol: str) -> list[Contender]:
                 for b in BETAS["β-TC-VAE"]
             ),
         ]
-    a = LIKELIHOOD_WEIGHT
+    a = RELEASED_WEIGHTS[0]
     return [
-        Contender("iVAE", "as released", {"model": "ivae", "weights": _RELEASED_WEIGHTS}),
+        Contender("iVAE", "as released", {"model": "ivae", "weights": RELEASED_WEIGHTS}),
         _vae("VAE", "as released", weights=(1000, 1, 1, 1)),
         _vae("VAE", "Gaussian prior", weights=(a, 1, 1, 1)),
         _vae("VAE, Laplace", "Laplace prior", weights=(a, 1, 1, 1), prior="laplace"),
@@ -101,7 +100,7 @@ def ladder() -> dict[str, dict[str, Any]]:
         "no noise": {"noise_variance": 0.0},
         "one mixing matrix": {"one_matrix": True},
         "decoder variance .1": {"decoder_variance": 0.1},
-        "weights (100, 1, 0, 10)": {"objective": "decomposition", "weights": _RELEASED_WEIGHTS},
+        "weights (100, 1, 0, 10)": {"objective": "decomposition", "weights": RELEASED_WEIGHTS},
     }
     rungs: dict[str, dict[str, Any]] = {}
     settings: dict[str, Any] = {}
@@ -109,13 +108,13 @@ def ladder() -> dict[str, dict[str, Any]]:
         settings = settings | change
         rungs[name] = settings
     # Its data have the same law as those of the rung before, from another generator.
-    rungs["released generator"] = {**PROTOCOLS["released"], "weights": _RELEASED_WEIGHTS}
+    rungs["released generator"] = {**PROTOCOLS["released"], "weights": RELEASED_WEIGHTS}
     return rungs
 
 
 def turned_back() -> dict[str, dict[str, Any]]:
     """Return the released protocol's settings, and those with one thing of it turned back."""
-    released = {**PROTOCOLS["released"], "weights": _RELEASED_WEIGHTS}
+    released = {**PROTOCOLS["released"], "weights": RELEASED_WEIGHTS}
     changes: dict[str, dict[str, Any]] = {
         "as released": {},
         "variances in [.5, 3]": {"spread": "variance"},
@@ -136,7 +135,7 @@ def turned_back() -> dict[str, dict[str, Any]]:
 def run_of(protocol: str, contender: Contender, **values: Any) -> Run:
     """Return a run of a contender under a protocol; ``values`` are its seeds and sizes."""
     one_of("protocol", protocol, PROTOCOLS)
-    return Run(**{**PROTOCOLS[protocol], **contender.values, **values})
+    return Run.of(**{**PROTOCOLS[protocol], **contender.values, **values})
 
 
 def _vae(name: str, setting: str, **values: Any) -> Contender:

@@ -7,7 +7,7 @@ something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,20 +16,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ivae.engine.adam import MemberwiseAdam
 from ivae.engine.batches import Minibatches
-from ivae.engine.memory import keep_freed_memory
-from ivae.engine.steps import Step
+from ivae.engine.descent import minimise
 from ivae.metrics import mcc
 from ivae.models import LatentVariableModel
-from ivae.nets import MLP
-from ivae.objectives import Objective
-from ivae.schedules import LearningRates, Schedule, Weight, Weights
-from ivae.support.checks import whole_number
-from ivae.support.progress import ProgressLine
+from ivae.nets import MLP, Posterior
+from ivae.objectives import Objective, noise_shape
+from ivae.schedules import Schedule, Weight, Weights
+from ivae.support.checks import Array
 from ivae.training import train
 
-Array = NDArray[np.floating[Any]]
 BATCH_SIZE = Schedule().batch_size
 
 
@@ -107,7 +103,7 @@ def mean_terms(
     sums: list[list[Array]] = []
     sizes = []
     with torch.no_grad():
-        for batch in batches.steps(0, 0, batches.steps_per_epoch):
+        for batch in batches.of_epoch(0):
             terms = objective.terms(model(*batch), constant, batches.n_rows)
             nothing = torch.full_like(terms.value, torch.nan)
             parts = terms.parts or (nothing,) * 3
@@ -124,7 +120,6 @@ def fit_encoder(
     objective: Objective,
     *,
     epochs: int = 20,
-    label: str = "encoder alone",
 ) -> None:
     """Maximise an objective by the encoder alone, in place; decoder and prior stay as they are.
 
@@ -134,10 +129,9 @@ def fit_encoder(
         As for :func:`ivae.training.train`.
     epochs
         Passes over the data, with a rate that falls from .01 along a half cosine.
-    label
-        Name on the progress line.
     """
-    _maximise(model, x, u, objective, epochs, label, lambda name: not name.startswith("encoder"))
+    own = model.encoder.parameters()
+    _maximise(model, x, u, objective, epochs, "encoder alone", own, lambda posterior: posterior)
 
 
 def start_at_sources(
@@ -149,7 +143,6 @@ def start_at_sources(
     objective: Objective,
     *,
     epochs: int = 5,
-    label: str = "all but the means",
 ) -> None:
     """Give every posterior the mean that a supervised network has learned, and fit the rest to it.
 
@@ -162,31 +155,21 @@ def start_at_sources(
     model, x, u, objective
         As for :func:`ivae.training.train`.
     net, members
-        From :func:`companion.ceilings.supervised_network`, and which of its networks each of the model's
-        members begins with.
-    epochs, label
+        From :func:`companion.ceilings.supervised_network`, and which of its networks each of the
+        model's members begins with.
+    epochs
         As in :func:`fit_encoder`.
-
-    Raises
-    ------
-    ValueError
-        When ``members`` does not name one of the networks for each of the model's, or their shapes
-        are not the encoder's.
     """
-    given = list(net.parameters())
-    own = list(model.encoder.parameters())
-    known = len(given[0])
-    if len(members) != model.n_members or not all(0 <= m < known for m in members):
-        raise ValueError(
-            f"members must name one of {known} networks for each of {model.n_members} members; "
-            f"got {list(members)}."
-        )
-    if [p.shape[1:] for p in given] != [p.shape[2:] for p in own]:
-        raise ValueError("net must have the shape of the model's encoder; it has another.")
     with torch.no_grad():
-        for parameter, taught in zip(own, given, strict=True):
+        for parameter, taught in zip(model.encoder.parameters(), net.parameters(), strict=True):
             parameter[:, 0] = taught[list(members)]
-    _maximise(model, x, u, objective, epochs, label, lambda name: name.startswith("encoder"), 0)
+
+    def with_fixed_means(posterior: Posterior) -> Posterior:
+        # Adam does not move what never had a gradient.
+        return Posterior(posterior.mean.detach(), posterior.log_variance)
+
+    every = model.parameters()
+    _maximise(model, x, u, objective, epochs, "all but the means", every, with_fixed_means)
 
 
 def follow(
@@ -229,35 +212,19 @@ def _maximise(
     objective: Objective,
     epochs: int,
     label: str,
-    is_fixed: Callable[[str], bool],
-    head: int | None = None,
+    parameters: Iterable[Tensor],
+    seen: Callable[[Posterior], Posterior],
 ) -> None:
-    """Maximise by Adam, but for what is fixed: whole parameters, or one head of them."""
-    whole_number("epochs", epochs)
-    keep_freed_memory()
+    """Maximise an objective by some parameters; gradients pass what ``seen`` returns."""
     x_data, u_data = model.check_data(x, u, every_segment=True)
     batches = _batches(model, x_data, u_data, objective)
     constant = _weights(model, objective.weights, batches)
-    adam = MemberwiseAdam(model.parameters())
-    names = [name for name, _ in model.named_parameters()]
-    fixed = [
-        gradient if head is None else gradient[:, head]
-        for name, gradient in zip(names, adam.gradients, strict=True)
-        if is_fixed(name)
-    ]
-    step = Step(model, objective, adam, batches.n_rows, min(BATCH_SIZE, batches.n_rows))
-    n_steps = epochs * batches.steps_per_epoch
-    progress, no_falls = np.arange(n_steps) / n_steps, np.zeros(1, np.int64)
-    rates = iter(torch.from_numpy(LearningRates(Schedule(), 1).at(progress, no_falls)))
-    line = ProgressLine(label)
-    for epoch in range(epochs):
-        for batch in batches.steps(epoch, 0, batches.steps_per_epoch):
-            step.gradients(*batch, constant)
-            for gradient in fixed:  # Adam does not move what never had a gradient.
-                gradient.zero_()
-            adam.step(next(rates))
-        line.report(f"{epoch + 1} of {epochs} epochs")
-    line.close()
+
+    def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
+        done = model.complete(seen(model.encode(x, u)), x, u, noise)
+        return -objective.terms(done, constant, batches.n_rows).value.mean(1).sum()
+
+    minimise(loss, parameters, batches, epochs * batches.steps_per_epoch, label)
 
 
 def _weights(model: LatentVariableModel, weights: Sequence[Weight], batches: Minibatches) -> Tensor:
@@ -265,8 +232,8 @@ def _weights(model: LatentVariableModel, weights: Sequence[Weight], batches: Min
 
 
 def _batches(model: LatentVariableModel, x: Tensor, u: Tensor, objective: Objective) -> Minibatches:
-    draws = () if objective.n_draws == 1 else (objective.n_draws,)
-    return Minibatches(x, u, model.seeds, BATCH_SIZE, 0.0, (*draws, model.n_latents))
+    draws = noise_shape(objective, model.n_latents)
+    return Minibatches(x, u, model.seeds, BATCH_SIZE, 0.0, draws)
 
 
 def _scores(
@@ -275,7 +242,8 @@ def _scores(
     posterior = model.infer(x, u)
     draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
     sources = np.broadcast_to(np.asarray(z), posterior.mean.shape)
-    return tuple(  # type: ignore[return-value]
-        np.array([mcc(a, b) for a, b in zip(sources, found.numpy(), strict=True)])
-        for found in (posterior.mean, draws)
-    )
+
+    def each(found: Tensor) -> Array:
+        return np.array([mcc(a, b) for a, b in zip(sources, found.numpy(), strict=True)])
+
+    return each(posterior.mean), each(draws)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ivae.data import NonstationaryData
 from ivae.models import LatentVariableModel
 from ivae.nets import MLP, LinearOfSegment
+from ivae.support.activations import xtanh
 
 
 @torch.no_grad()
@@ -28,18 +29,11 @@ def write_truth(model: LatentVariableModel, datasets: Sequence[NonstationaryData
     Parameters
     ----------
     model
-        Ensemble of E iVAEs with xtanh.
+        Ensemble of E iVAEs with xtanh, a decoder of as many layers as the mixing has matrices, and
+        hidden units for each segment and each output.
     datasets
-        One for each member, of the model's sizes.
-
-    Raises
-    ------
-    ValueError
-        When there is not one dataset for each member, sizes or families differ, or the networks
-        cannot hold the truth: another activation, another number of layers than the mixing has
-        matrices, or fewer hidden units than the mixing or the table of the prior needs.
+        One for each member, of the model's sizes and family.
     """
-    _check(model, datasets)
     for member, dataset in enumerate(datasets):
         _write_mixing(model.decoder, member, [torch.as_tensor(m) for m in dataset.mixing.matrices])
         raw = [torch.as_tensor(dataset.variance).log()]
@@ -60,49 +54,20 @@ def _write_mixing(decoder: MLP, member: int, matrices: Sequence[Tensor]) -> None
         bias[:, :columns] = 0
 
 
-def _write_table(net: MLP | None, member: int, head: int, table: Tensor) -> None:
+def _write_table(net: nn.Module, member: int, head: int, table: Tensor) -> None:
     """Let the first M hidden units of each layer say which segment it is; the last reads a row."""
-    assert net is not None
+    assert isinstance(net, MLP) and isinstance(net.first, LinearOfSegment)
     m, n = table.shape
     units = torch.eye(m)
     first = net.first
-    assert isinstance(first, LinearOfSegment)
     first.rows[member, head, :, :m] = units.to(first.rows)
     first.bias[member, head, :, :m] = 0
     level = torch.ones((), dtype=torch.float64)
     for number, layer in enumerate(net.rest, start=1):
-        level = torch.tanh(level) + level / 10
+        level = xtanh(level)
         weight, bias = layer.weight[member, head], layer.bias[member, head]
         last = number == len(net.rest)
         width = n if last else m
         weight[:, :width] = 0
         weight[:m, :width] = (table / level if last else units).to(weight)
         bias[:, :width] = 0
-
-
-def _check(model: LatentVariableModel, datasets: Sequence[NonstationaryData]) -> None:
-    if len(datasets) != model.n_members:
-        raise ValueError(
-            f"datasets must have one entry for each of {model.n_members} members; "
-            f"got {len(datasets)}."
-        )
-    network, m = model.network, model.n_segments
-    sizes = model.n_latents, model.n_observed, m
-    for dataset in datasets:
-        own = dataset.n_latents, dataset.n_observed, dataset.n_segments
-        if own != sizes or dataset.family.name != model.family.name:
-            raise ValueError(
-                f"datasets must have (n, d, M) = {sizes} and the prior {model.family.name!r}, as "
-                f"the model has; got {own} and {dataset.family.name!r}."
-            )
-        n_layers = len(dataset.mixing.matrices)
-        if network.decoder_shape["n_layers"] != n_layers or network.activation != "xtanh":
-            raise ValueError(
-                f"model must have a decoder of {n_layers} layers with xtanh, as the mixing is; got "
-                f"{network.decoder_shape['n_layers']} layers with {network.activation}."
-            )
-    if network.hidden < max(m, model.n_observed) or network.n_layers < 2:
-        raise ValueError(
-            f"model must have at least {max(m, model.n_observed)} hidden units, one for each "
-            f"segment and output, and 2 layers; got {network.hidden} and {network.n_layers}."
-        )

@@ -1,34 +1,29 @@
-"""Trials of the recipe on data whose sources are known: scores, variants, and other settings.
+"""The recipe on data whose sources are known: scores, variants, and other settings.
 
-:func:`ivae.recipe.recovery.recover` sees x and u. The sources are used here alone, after it has ended.
+:func:`ivae.recipe.recovery.recover` sees x and u. The sources are used here alone, after it ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from loky import get_reusable_executor
-from numpy.typing import NDArray
 
-from ivae.data import NonstationaryData, generate
-from ivae.engine.batches import Minibatches
-from ivae.engine.descent import minimise
+from ivae.data import DataSettings, NonstationaryData
+from ivae.engine.processes import run_jobs
 from ivae.metrics import mcc
-from ivae.recipe.discrimination import log_probabilities
+from ivae.recipe.model import log_probabilities
 from ivae.recipe.recovery import recover
-from ivae.recipe.separator import Separator
-from ivae.recipe.stages import RECIPE, WARM_UP, Settings
+from ivae.recipe.stages import RECIPE, Settings
+from ivae.support.checks import Array
 from ivae.support.progress import ProgressLine
-from ivae.support.seeds import seeded_generator
-
-Array = NDArray[np.float64]
 
 
-class Trial(NamedTuple):
+class Attempt(NamedTuple):
     """What the recipe made of one dataset.
 
     Attributes
@@ -63,25 +58,27 @@ class Trial(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Arguments of :func:`ivae.data.generate`, a family for the prior, and settings."""
+    """A dataset, a family for the prior, and settings of the recipe."""
 
-    values: Mapping[str, Any]
+    data: DataSettings
     family: str = "gaussian-scale"
     settings: Settings = RECIPE
 
 
-def attempt(case: Case, seed: int) -> Trial:
+def attempt(case: Case, seed: int) -> Attempt:
     """Recover the sources of one dataset, and score what was found."""
-    dataset = generate(**case.values)
+    dataset = case.data.generate()
     found = recover(
-        *(dataset.x, dataset.u, dataset.n_latents),
+        dataset.x,
+        dataset.u,
+        dataset.n_latents,
         family=case.family,
         settings=case.settings,
         seed=seed,
         progress=False,
     )
     drawn = found.model.draw_latents(found.standardise(dataset.x), dataset.u)[0].numpy()
-    return Trial(
+    return Attempt(
         mcc(dataset.z, found.latents(dataset.x, dataset.u)),
         mcc(dataset.z, drawn),
         np.array([_score(dataset, one) for one in found.latents_of_starts(dataset.x)]),
@@ -99,21 +96,28 @@ def _score(dataset: NonstationaryData, latents: Array) -> float:
     return mcc(dataset.z, latents) if np.isfinite(latents).all() else float("nan")
 
 
-def attempts(cases: Sequence[Case], seed: int, label: str) -> list[Trial]:
+def attempts(cases: Sequence[Case], seed: int, label: str) -> list[Attempt]:
     """Return :func:`attempt` of every case, one on each of this process's threads at a time."""
     n_threads = torch.get_num_threads()
     line = ProgressLine(label)
-    done = []
-    if n_threads == 1:
-        results = (attempt(case, seed) for case in cases)
-    else:
-        executor = get_reusable_executor(n_threads, timeout=60, env={"OMP_NUM_THREADS": "1"})
-        results = executor.map(attempt, cases, [seed] * len(cases))
-    for result in results:
-        done.append(result)
+    done = set()
+
+    def report(number: int, *_: float) -> None:
+        done.add(number)
         line.report(f"{len(done)} of {len(cases)}")
+
+    if n_threads == 1:
+        found = [_attempt(case, seed, partial(report, i)) for i, case in enumerate(cases)]
+    else:
+        found = run_jobs(_attempt, [(case, seed) for case in cases], n_threads, report)
     line.close()
-    return done
+    return found
+
+
+def _attempt(case: Case, seed: int, note: Callable[..., None]) -> Attempt:
+    found = attempt(case, seed)
+    note(1.0)
+    return found
 
 
 def bayes_cross_entropy(dataset: NonstationaryData) -> float:
@@ -123,39 +127,6 @@ def bayes_cross_entropy(dataset: NonstationaryData) -> float:
     z = torch.as_tensor(dataset.z, dtype=torch.float64)[None]
     of_all = log_probabilities(dataset.family, lam, torch.as_tensor(np.log(share))[None], z)[0]
     return -float(of_all.gather(1, torch.as_tensor(dataset.u)[:, None]).mean())
-
-
-def supervised(datasets: Sequence[NonstationaryData], seed: int, settings: Settings) -> Array:
-    """Return the MCC, (E,), of the recipe's encoder when it is trained on the true sources.
-
-    It has the recipe's shape, minibatches and number of steps, sees every row, and minimises the
-    squared error of sources of variance 1: a yardstick for what this encoder can follow.
-    """
-    x, u, z = (
-        np.stack([getattr(one, name) for one in datasets]).astype(kind)
-        for name, kind in (("x", np.float32), ("u", np.int64), ("z", np.float32))
-    )
-    x = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
-    targets = (z - z.mean(1, keepdims=True)) / z.std(1, keepdims=True)
-    d, n, seeds = x.shape[2], z.shape[2], [seed] * len(datasets)
-    generators = [seeded_generator(one, "initialisation") for one in seeds]
-    net = Separator(generators, d, n, settings.hidden, settings.n_blocks, settings.activation)
-    both = torch.as_tensor(np.concatenate((x, targets), 2))
-    batches = Minibatches(both, torch.as_tensor(u), seeds, settings.batch_size, 0.0, (0,))
-    trained = [p for name, p in net.named_parameters() if not name.startswith("log_variance")]
-
-    def error(both: torch.Tensor, u: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        errors: torch.Tensor = (net(both[..., :d]).mean - both[..., d:]).square()
-        return errors.sum(-1).mean(1).sum()
-
-    minimise(
-        *(error, trained, batches, settings.n_steps, "supervised", settings.learning_rate),
-        warm_up=WARM_UP,
-    )
-    with torch.no_grad():
-        parts = [net(part).mean for part in both[..., :d].split(4096, 1)]
-    estimates = torch.cat(parts, 1).numpy()
-    return np.array([mcc(one.z, guess) for one, guess in zip(datasets, estimates, strict=True)])
 
 
 def variants(settings: Settings = RECIPE) -> dict[str, Settings]:
@@ -180,17 +151,18 @@ LONGER = replace(RECIPE, n_steps=12_000)
 
 
 def other_settings() -> dict[str, Case]:
-    """Return the settings beyond the released dataset's, by name; data seeds are left open."""
-    released = {"preset": "released"}
-    figure_4 = released | {"n_latents": 10, "n_observed": 40, "samples_per_segment": 4000}
+    """Return the settings beyond the released dataset's, by name, at data seed 1."""
+    one = DataSettings("released", 1)
+    figure_4 = replace(one, n_latents=10, n_observed=40, samples_per_segment=4000)
+    means = replace(one, centred=False)
     return {
-        "as the text says": Case({"preset": "paper"}),
-        "orthogonal mixing": Case({"preset": "orthogonal"}),
-        "leaky ReLU mixing": Case(released | {"activation": "leaky-relu"}),
-        **{f"n = {n}, d = 5": Case(released | {"n_latents": n}) for n in (2, 3, 4)},
+        "as the text says": Case(DataSettings("paper", 1)),
+        "orthogonal mixing": Case(DataSettings("orthogonal", 1)),
+        "leaky ReLU mixing": Case(replace(one, mixing_activation="leaky-relu")),
+        **{f"n = {n}, d = 5": Case(replace(one, n_latents=n)) for n in (2, 3, 4)},
         "n = 10, d = 40, L = 4000": Case(figure_4),
-        "means move (k = 2)": Case(released | {"centred": False}, "gaussian", LONGER),
-        "Laplace sources": Case(released | {"source_family": "laplace"}, "laplace"),
-        **{f"M = {m}": Case(released | {"n_segments": m}) for m in (5, 10)},
-        **{f"L = {n}": Case(released | {"samples_per_segment": n}) for n in (100, 4000)},
+        "means move (k = 2)": Case(means, "gaussian", LONGER),
+        "Laplace sources": Case(replace(one, source_family="laplace"), "laplace"),
+        **{f"M = {m}": Case(replace(one, n_segments=m)) for m in (5, 10)},
+        **{f"L = {n}": Case(replace(one, samples_per_segment=n)) for n in (100, 4000)},
     }
