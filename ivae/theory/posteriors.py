@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ivae.data import NonstationaryData
+from ivae.engine.descent import minimise
 from ivae.mixing import in_torch
 from ivae.models import LatentVariableModel
 from ivae.support.checks import Array, positive_number, whole_number
@@ -236,16 +237,13 @@ def fit(problem: Problem, is_full: bool, n_steps: int, generator: torch.Generato
         inner = torch.diag_embed(log_scale.exp()) + below * lower
         return Posteriors(problem.mean + (factor @ shift.unsqueeze(-1))[..., 0], factor @ inner)
 
-    adam = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-    for step in range(n_steps):
-        adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / n_steps))
-        half = _normal(problem, 4, generator)
+    def loss(half: Tensor) -> Tensor:
         noise = torch.cat((half, -half), 1)
         q = posteriors()
-        loss = -(problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1).sum()
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
+        return -(problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1).sum()
+
+    draws = ((_normal(problem, 4, generator),) for _ in range(n_steps))
+    minimise(loss, parameters, draws, n_steps, "fit", LEARNING_RATE, note=lambda share: None)
     with torch.no_grad():
         return posteriors()
 
