@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 1
-"""Version of the file format; a reader refuses a newer one."""
+FORMAT = 2
+"""Version of the file format; a reader knows this one and 1, and refuses others."""
 
 _PACKAGES = ("torch", "numpy", "scipy", "matplotlib", "ivae")
+_FLOAT = "$float"
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -65,7 +66,7 @@ def save(record: Record, path: str | Path) -> Path:
     """Write a record to ``path`` as JSON, atomically: readers see the old file or the new one.
 
     numpy scalars and arrays become numbers and lists. NaN and infinities, which JSON lacks, become
-    the texts "NaN", "Infinity" and "-Infinity", and :func:`load` turns them back.
+    ``{"$float": "NaN"}`` and the like, and :func:`load` turns them back.
 
     Raises
     ------
@@ -111,9 +112,13 @@ def load(path: str | Path) -> Record:
     fields = {"format", "name", "settings", "values", "provenance"}
     if not isinstance(content, dict) or set(content) != fields:
         raise ValueError(f"{path} is not a record: expected the fields {sorted(fields)}.")
-    if content.pop("format") != FORMAT:
-        raise ValueError(f"{path} was written by another version of ivae; this one reads {FORMAT}.")
-    return Record(**{key: _revive(value) for key, value in content.items()})
+    version = content.pop("format")
+    if version not in (1, FORMAT):
+        raise ValueError(
+            f"{path} has format {version!r}, of another version of ivae; this one reads 1 and "
+            f"{FORMAT}."
+        )
+    return Record(**{key: _revive(value, version) for key, value in content.items()})
 
 
 def plain(value: Any, where: str) -> Any:
@@ -127,7 +132,7 @@ def plain(value: Any, where: str) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
-        return next(text for text, number in _NON_FINITE.items() if str(number) == str(value))
+        return {_FLOAT: "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ValueError(
@@ -136,12 +141,16 @@ def plain(value: Any, where: str) -> Any:
     )
 
 
-def _revive(value: Any) -> Any:
+def _revive(value: Any, version: int) -> Any:
     if isinstance(value, dict):
-        return {key: _revive(entry) for key, entry in value.items()}
+        if set(value) == {_FLOAT}:
+            return _NON_FINITE[value[_FLOAT]]
+        return {key: _revive(entry, version) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_revive(entry) for entry in value]
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
+        return [_revive(entry, version) for entry in value]
+    if version == 1 and isinstance(value, str):  # There such a text stood for the number.
+        return _NON_FINITE.get(value, value)
+    return value
 
 
 def _version(package: str) -> str | None:
@@ -152,19 +161,20 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    here = Path(__file__).resolve().parent
-    command = (
-        "git",
-        "-C",
-        str(here),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    )
+    """Return the commit of the checkout that this file is tracked in, None where it is in none.
+
+    Installed below somebody's own repository, the package is not of that repository's commit.
+    """
+    here = Path(__file__).resolve()
+    git = ("git", "-C", str(here.parent))
+    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        for command in (("ls-files", "--error-unmatch", here.name), describe):
+            done = subprocess.run(
+                (*git, *command), capture_output=True, text=True, timeout=10, check=False
+            )
+            if done.returncode:
+                return None
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
