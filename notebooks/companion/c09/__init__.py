@@ -1,8 +1,8 @@
-"""For chapter 9: how much hangs on settings, in pictures.
+"""For chapter 9: the way between text and code, and how much hangs on settings.
 
 May import ivae and the shared modules of companion; imported by chapter 9 alone.
 """
 
-from companion.c09 import figures
+from companion.c09 import figures, rungs
 
-__all__ = ["figures"]
+__all__ = ["figures", "rungs"]
