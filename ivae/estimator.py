@@ -62,11 +62,9 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
     --------
     A small network and few steps, so that this runs in seconds; leave ``settings`` out otherwise.
 
-    >>> from ivae import data
-    >>> from ivae.estimator import IVAE
-    >>> from ivae.stages import Settings
-    >>> one = data.generate("linear", 1, n_latents=2, n_observed=3, n_segments=10,
-    ...                     samples_per_segment=100)
+    >>> from ivae import IVAE, Settings, generate
+    >>> one = generate("linear", 1, n_latents=2, n_observed=3, n_segments=10,
+    ...                samples_per_segment=100)
     >>> small = Settings(hidden=16, n_blocks=1, n_starts=2, n_steps=200, n_steps_generative=100)
     >>> model = IVAE(n_latents=2, settings=small).fit(one.x, one.u)
     >>> model.transform(one.x).shape

@@ -7,6 +7,11 @@ statistics in one more axis of length k:
     z (..., n)      lambda (..., n, k)      T(z) (..., n, k)
 
 All functions take and return torch tensors, keep their dtype and can be differentiated.
+
+>>> family = family_named("gaussian-scale")
+>>> family.natural_parameters(torch.tensor([0.5, 2.0]))
+tensor([[-1.0000],
+        [-0.2500]])
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 A likelihood is a module of the model, so that whatever it keeps for each member follows the
 ensemble when members are cut out or moved to another device.
+
+>>> one = likelihood_named("gaussian", 0.25, n_members=1)
+>>> one.log_density(torch.zeros(1, 1, 2), torch.zeros(1, 1, 2))  # - log(2 pi 0.25)
+tensor([[-0.4516]])
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
 """How well sources were recovered: correlations, matching, MCC, and what an MCC is worth.
 
 Sources z are (N, n), estimates (N, n'). All functions take anything numpy can read.
+
+>>> z = np.random.default_rng(0).standard_normal((1000, 2))
+>>> round(mcc(z, -3 * z[:, ::-1]), 6)  # Order, sign and scale do not count.
+1.0
+>>> bool(rotation_floor(z).mean() > 0.8)  # Who knows all but the axes scores this.
+True
 """
 
 from __future__ import annotations
@@ -163,7 +169,7 @@ def alignment(z: ArrayLike, estimate: ArrayLike) -> Alignment:
     return Alignment(matching.columns, slope, true.mean(0) - slope * guess.mean(0))
 
 
-def agreement(estimates: ArrayLike, z: ArrayLike) -> Array:
+def pairwise_mcc(estimates: ArrayLike, z: ArrayLike) -> Array:
     """Return the MCC between every two members' estimates, and with the truth as the last one.
 
     Parameters
@@ -186,7 +192,7 @@ def agreement(estimates: ArrayLike, z: ArrayLike) -> Array:
 
 
 def between_runs(matrix: ArrayLike) -> Array:
-    """Return the entries of :func:`agreement` that compare two runs, each pair once."""
+    """Return the entries of :func:`pairwise_mcc` that compare two runs, each pair once."""
     square = finite_array("matrix", matrix, ("E+1", "E+1"))
     runs = square[:-1, :-1]
     return np.asarray(runs[np.tril_indices(len(runs), -1)])

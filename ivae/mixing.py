@@ -1,4 +1,9 @@
-"""The mixing f of Section 5, a small network, and how its matrices are chosen."""
+"""The mixing f of Section 5, a small network, and how its matrices are chosen.
+
+>>> f = Mixing((np.eye(2), 2 * np.eye(2)))
+>>> f(np.array([[0.0, 1.0]])).round(2)
+array([[0.  , 1.72]])
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The models of the paper as ensembles: decoder p(x|z), encoder q(z|x, u) and prior p(z|u).
 
-A model is composed of the three. :func:`ivae` and :func:`vae` take MLPs, and differ in the prior
-alone: iVAE's depends on u, the VAE's is fixed. The VAE's encoder therefore does not see u either:
-its posterior p(z|x) does not depend on it. :mod:`ivae.recipe.model` composes others.
+:func:`ivae` and :func:`vae` compose MLPs, and differ in the prior alone: iVAE's depends on u, the
+VAE's is fixed, so that its posterior, and its encoder, does not depend on u either.
 """
 
 from __future__ import annotations
@@ -51,10 +50,8 @@ class LatentVariableModel(nn.Module):
 
     Attributes
     ----------
-    decoder
-        f, an :class:`ivae.nets.MLP`.
-    encoder
-        From x (E, B, d) and u (E, B) to a :class:`ivae.nets.Posterior`.
+    decoder, encoder
+        f; and from x (E, B, d) and u (E, B) to a :class:`ivae.nets.Posterior`.
     prior_net
         Called without arguments it returns log variances, then means, of the prior in every
         segment, (E, k, M, n), with M = 1 for a prior that does not depend on u.
@@ -85,7 +82,7 @@ class LatentVariableModel(nn.Module):
 
     @property
     def n_members(self) -> int:
-        """E, the number of members."""
+        """E."""
         return len(self.seeds)
 
     @property
@@ -154,7 +151,7 @@ class LatentVariableModel(nn.Module):
         if not self.is_conditional:
             return table.expand(-1, u.shape[1], -1, -1)
         index = row_index(u, (self.n_members,), self.n_segments)
-        return pick_rows(table.flatten(2), index).view(*u.shape, self.n_latents, self.family.k)
+        return pick_rows(table.flatten(2), index).view(*u.shape, *table.shape[2:])
 
     def forward(self, x: Tensor, u: Tensor, noise: Tensor) -> ForwardPass:
         """Return posterior, draws, their decoding and the prior for a minibatch.
@@ -173,10 +170,8 @@ class LatentVariableModel(nn.Module):
     def check_shape(self, name: str, tensor: Tensor, *sizes: int) -> None:
         """Raise a ValueError that names the tensor unless its shape is (E, *sizes); -1 is any."""
         shape = (self.n_members, *sizes)
-        fits = tensor.dim() == len(shape) and all(
-            want in (-1, size) for size, want in zip(tensor.shape, shape, strict=True)
-        )
-        if not fits:
+        pairs = zip(tensor.shape, shape, strict=False)
+        if tensor.dim() != len(shape) or not all(want in (-1, size) for size, want in pairs):
             wanted = str(shape).replace("-1", "B")
             raise ValueError(f"{name} must have shape {wanted}; got {tuple(tensor.shape)}.")
 
@@ -185,9 +180,8 @@ class LatentVariableModel(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return data as tensors (E, N, d) and (E, N), in the model's dtype and on its device.
 
-        ``x`` is (N, d) for all members or (E, N, d), one dataset for each; ``u`` holds segment
-        labels 0 .. M - 1, for a VAE any; ``every_segment`` asks for a row of each. A ValueError
-        names what else does not fit: shapes, NaN, x other than 0 and 1 under a Bernoulli decoder.
+        ``x`` is (N, d) for all members or (E, N, d), ``u`` labels 0 .. M - 1 (a VAE takes any);
+        ``every_segment`` asks for a row of each. A ValueError names what does not fit.
         """
         sizes = self.n_members, self.n_observed, self.n_segments
         every_one = every_segment and self.is_conditional
@@ -213,7 +207,7 @@ class LatentVariableModel(nn.Module):
         return whole
 
     def draw_latents(self, x: ArrayLike, u: ArrayLike, draw: int = 0) -> Tensor:
-        """Return one posterior sample for every row of x, (E, N, n); ``draw`` numbers the draws."""
+        """Return one posterior sample of every row, (E, N, n); ``draw`` numbers the draws."""
         posterior = self.infer(x, u)
         return posterior.sample(self.evaluation_noise(posterior.mean, draw))
 
@@ -262,8 +256,7 @@ def ivae(
 
     A ValueError names sizes, families, seeds, likelihoods and variances that cannot be.
 
-    >>> ensemble = ivae(2, 3, 10, seeds=[0, 1])
-    >>> ensemble.prior_table().shape
+    >>> ivae(2, 3, 10, seeds=[0, 1]).prior_table().shape
     torch.Size([2, 10, 2, 1])
     """
     whole_number("n_segments", n_segments)
@@ -289,10 +282,9 @@ def vae(
     likelihood: LikelihoodName = "gaussian",
     decoder_variance: float | Sequence[float] | None = None,
 ) -> LatentVariableModel:
-    """Return an ensemble of VAEs, Eq. (1), with a fixed prior of mean 0 and variance 1.
+    """Return an ensemble of VAEs, Eq. (1), whose prior has mean 0 and variance 1.
 
-    Parameters and errors are those of :func:`ivae`, but ``prior``: ``"gaussian"`` or
-    ``"laplace"`` (Section 5, "Comparisons").
+    It is ``"gaussian"`` or ``"laplace"`` (Section 5, "Comparisons"); all else is as for :func:`ivae`.
     """
     one_of("prior", prior, ("gaussian", "laplace"))
     family = family_named("gaussian-scale" if prior == "gaussian" else "laplace")

@@ -6,6 +6,11 @@ call, and because nothing mixes the stack's entries, a member trains as it would
 
 Autograd can differentiate all of this. :func:`ivae.training.train` does not let it: see
 :mod:`ivae.engine.backward`, which works from what :meth:`MLP.run` keeps.
+
+>>> generators = [torch.Generator().manual_seed(seed) for seed in (0, 1, 2)]
+>>> net = MLP(generators, (), 2, 5, **Network(hidden=8).shape)  # Three networks, 2 to 5.
+>>> net(torch.zeros(3, 10, 2)).shape
+torch.Size([3, 10, 5])
 """
 
 from __future__ import annotations

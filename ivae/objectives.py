@@ -42,11 +42,10 @@ class Elbo(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What an objective computes of a minibatch, each (E, B).
+    """What an objective computes of a minibatch, each (E, B); ``value`` is maximised.
 
-    ``value`` is maximised. ``reconstruction`` and ``kl`` make up the ELBO whatever the objective,
-    so that runs with different objectives can be compared. ``parts`` are the three parts of the KL
-    term, from a :class:`Decomposition`; NaN for members that do not need them.
+    ``reconstruction`` and ``kl`` make up the ELBO whatever the objective. ``parts`` are the three
+    parts of the KL term, from a :class:`Decomposition`; NaN for members that do not need them.
     """
 
     value: Tensor
@@ -154,15 +153,10 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class ImportanceWeighted:
-    """The importance-weighted bound of Burda et al. (2016): log of the mean of K weights.
+    """The importance-weighted bound of Burda et al. (2016), with ``n_draws`` K draws a sample.
 
     log (1/K) sum_k p(x, z_k|u) / q(z_k|x, u). With K = 1 it is the sampled ELBO. Its
     mean does not fall with K and tends to log p(x|u), under mild conditions on the weights.
-
-    Attributes
-    ----------
-    n_draws
-        K, posterior draws for each sample.
     """
 
     n_draws: int = 8
@@ -199,7 +193,7 @@ def beta_tc_vae(
 ) -> Decomposition:
     """Return the beta-TC-VAE's objective (Chen et al. 2018): TC weighs beta.
 
-    MI weighs alpha and KL' gamma; the paper's comparison takes beta in [1, 35], alpha = gamma = 1.
+    MI weighs alpha, KL' gamma; the paper's comparison has beta in [1, 35], alpha = gamma = 1.
     """
     return Decomposition(1.0, alpha, beta, gamma, estimator)
 
@@ -214,20 +208,15 @@ def released_objective() -> Decomposition:
 
 
 def elbo(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor) -> Elbo:
-    """Return the ELBO of Eq. (8), its KL term in closed form.
+    """Return the ELBO of Eq. (8), its KL term in closed form, for x (E, B, d) and u (E, B).
 
-    Parameters
-    ----------
-    model
-        Ensemble of E members.
-    x, u, noise
-        Observations (E, B, d), segment labels (E, B), and standard normal draws (E, B, n) that
-        reparameterise the posterior: z = mean + deviation * noise.
+    ``noise`` (E, B, n) reparameterises the posterior: z = mean + deviation * noise. A ValueError
+    names shapes that do not fit, and labels that are not integers from 0 to M - 1.
 
-    Raises
-    ------
-    ValueError
-        When shapes do not fit the model or each other, or labels are not integers below M.
+    >>> from ivae.models import ivae
+    >>> x, u, noise = torch.zeros(1, 4, 3), torch.tensor([[0, 0, 1, 1]]), torch.zeros(1, 4, 2)
+    >>> elbo(ivae(2, 3, 2, seeds=[0]), x, u, noise).value.shape
+    torch.Size([1, 4])
     """
     _check_batch(model, x, u, noise)
     return _elbo(model(x, u, noise))
@@ -268,9 +257,9 @@ def log_aggregate(
 ) -> tuple[Tensor, Tensor]:
     """Return minibatch estimates of log q(z) and of sum_i log q(z_i), each (E, B).
 
-    q(z) is the mean of q(z|x, u) over the N = ``n_data`` samples. With B of them in the minibatch,
-    z_b drawn from q(z|x_b, u_b), both estimators weigh the B densities q(z_b|x_j, u_j) (Chen et al.
-    2018):
+    q(z) is the mean of q(z|x, u) over the N = ``n_data`` samples. With B of them in the minibatch
+    and one draw z_b from each of their posteriors, z (E, B, n), the estimators of Chen et al.
+    (2018) weigh the B densities q(z_b|x_j, u_j):
 
         weighted     every j by 1 / (B N); too low, by a factor between B and about N
         stratified   j = b by 1 / N, the next of the minibatch, in a circle, by
@@ -280,11 +269,6 @@ def log_aggregate(
     The constant 1 / (B N) is in no gradient, but it moves values: with ``weighted`` MI comes out up
     to log N too high, TC by about (n - 1) log N, and KL' by about n log N too low. Compare these
     values between runs of equal B, N and n only; the logarithm of ``stratified`` is biased too.
-
-    Parameters
-    ----------
-    z, posterior
-        One draw for each sample of the minibatch, (E, B, n), and the posteriors they came from.
     """
     # Axes (E, n, B of the draws, B of the posteriors): both reductions run over whole rows.
     point = z.transpose(1, 2).unsqueeze(-1)
@@ -328,7 +312,8 @@ def _check_batch(model: LatentVariableModel, x: Tensor, u: Tensor, noise: Tensor
     # Out of range, a label would pick another member's row. A GPU is not made to wait for the
     # answer: there train() has checked the whole dataset before.
     if model.is_conditional and not u.is_cuda:
-        for label in (int(u.min()), int(u.max())):
-            if not 0 <= label < model.n_segments:
-                last = model.n_segments - 1
-                raise ValueError(f"u must hold labels from 0 to {last}; got {label}.")
+        wrong = [v for v in (int(u.min()), int(u.max())) if not 0 <= v < model.n_segments]
+        if wrong:
+            raise ValueError(
+                f"u must hold labels from 0 to {model.n_segments - 1}; got {wrong[0]}."
+            )

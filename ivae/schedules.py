@@ -1,4 +1,9 @@
-"""How long, how fast and towards what to train: schedules of learning rates and of weights."""
+"""How long, how fast and towards what to train: schedules of learning rates and of weights.
+
+>>> rates = LearningRates(Schedule(learning_rate=[0.01, 0.001]), n_members=2)
+>>> rates.at(0.5, n_falls=np.zeros(2, int))  # Half of the steps made, along half a cosine.
+array([0.005 , 0.0005])
+"""
 
 from __future__ import annotations
 

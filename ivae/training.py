@@ -4,6 +4,14 @@ The members share a program and nothing else. Each has its own initial weights, 
 posterior noise, drawn from its own seed; the loss is the sum over members; Adam works element by
 element. So E members trained together are E runs, and a test holds them equal. That leaves the
 arrangement free: members are cut into shards, and a long training puts each into a process.
+
+>>> from ivae.data import generate
+>>> from ivae.models import ivae
+>>> one = generate("linear", 1, n_latents=2, n_observed=2, n_segments=4, samples_per_segment=50)
+>>> ensemble = ivae(2, 2, 4, seeds=[0, 1, 2])
+>>> history = train(ensemble, one.x, one.u, one.z, schedule=Schedule(epochs=2), progress=False)
+>>> history.mcc.shape  # Two evaluations, three members.
+(2, 3)
 """
 
 from __future__ import annotations
