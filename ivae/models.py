@@ -249,10 +249,9 @@ def ivae(
         ``"gaussian-location"`` learns the means alone, ``"laplace"`` scales.
     network
         Shape of decoder, encoders and prior networks.
-    likelihood
-        ``"gaussian"``, or ``"bernoulli"`` for x of 0 and 1 (supplement E).
-    decoder_variance
-        sigma^2 of Eq. (6), for all members or one for each; by default Section 5's .01.
+    likelihood, decoder_variance
+        ``"gaussian"``, with sigma^2 of Eq. (6) for all members or one for each, by default Section
+        5's .01; or ``"bernoulli"``, for x of 0 and 1 (supplement E).
 
     A ValueError names sizes, families, seeds, likelihoods and variances that cannot be.
 
@@ -284,7 +283,7 @@ def vae(
 ) -> LatentVariableModel:
     """Return an ensemble of VAEs, Eq. (1), whose prior has mean 0 and variance 1.
 
-    It is ``"gaussian"`` or ``"laplace"`` (Section 5, "Comparisons"); all else is as for :func:`ivae`.
+    It is ``"gaussian"`` or ``"laplace"`` (Section 5, "Comparisons"); all else is :func:`ivae`'s.
     """
     one_of("prior", prior, ("gaussian", "laplace"))
     family = family_named("gaussian-scale" if prior == "gaussian" else "laplace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 import torch
@@ -14,6 +14,7 @@ from ivae.support.seeds import seeded_generator
 
 MINIBATCHES_AT_ONCE = 32
 """Rows are gathered, and noise is drawn, for so many at a time."""
+ROWS_AT_ONCE = 4096
 
 
 class Minibatches:
@@ -127,6 +128,13 @@ class Minibatches:
 
     def _gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return _pick(self.x, rows), _pick(self.u, rows)
+
+
+@torch.no_grad()
+def in_pieces(function: Callable[..., Tensor], *data: Tensor) -> Tensor:
+    """Return a function of data (E, N, ...) piece by piece, so that activations stay small."""
+    pieces = zip(*(part.split(ROWS_AT_ONCE, 1) for part in data), strict=True)
+    return torch.cat([function(*piece) for piece in pieces], 1)
 
 
 def _pick(data: Tensor, rows: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ivae.engine.batches import in_pieces
 from ivae.engine.processes import choose_processes, cut, run_jobs
 from ivae.families import FAMILIES, ExponentialFamily, family_named
 from ivae.metrics import mcc
@@ -97,9 +98,8 @@ class Recovery:
     def latents_of_starts(self, x: ArrayLike) -> Array:
         """Return h(x) of every start, (S, N, n)."""
         rows = torch.as_tensor(self.standardise(x), dtype=torch.float32)
-        parts = rows.expand(self.starts.n_members, -1, -1).split(4096, 1)
-        with torch.no_grad():
-            return to_array(torch.cat([self.starts.encoder(part).mean for part in parts], 1))
+        each = rows.expand(self.starts.n_members, -1, -1)
+        return to_array(in_pieces(lambda part: self.starts.encoder(part).mean, each))
 
 
 def recover(
