@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,13 @@ from ivae.theory.findings import Finding
 FEWEST_POINTS = 3  # Of the frequency grid, below which a gap counts as an isolated zero.
 
 
-@dataclass(frozen=True)
-class NumericalCharacteristic:
+class NumericalCharacteristic(NamedTuple):
     """The characteristic function of a density that is known by its values alone.
 
     Attributes
     ----------
-    t
-        Frequencies, (G,), from 0 upwards.
-    modulus
-        |phi(t)|, (G,).
+    t, modulus
+        Frequencies from 0 upwards, and |phi(t)|, (G,) each.
     error
         Below this |phi| cannot be told from 0: what quadrature and the cut-off tails may amount to.
     gaps
@@ -75,22 +72,10 @@ def from_density(
     The trapezoidal rule on [-half_width, half_width] converges faster than any power of the
     spacing for smooth densities, as long as the spacing resolves the highest frequency.
 
-    Parameters
-    ----------
-    density
-        From points (G,) to values (G,).
-    half_width
-        Where to cut the density off; what lies outside counts as error.
-    highest, n_frequencies
-        Frequencies go from 0 to ``highest``.
-    n_points
-        Of the quadrature; an odd number.
-
-    Raises
-    ------
-    ValueError
-        For values that are not finite and >= 0, an integral that is not 1 within .01, or a spacing
-        that does not resolve the highest frequency.
+    ``density`` goes from points (G,) to values (G,), and what lies outside counts as error; the
+    frequencies go from 0 to ``highest``, and ``n_points`` is odd. A ValueError names values that
+    are not finite and >= 0, an integral that is not 1 within .01, and a spacing that does not
+    resolve the highest frequency.
     """
     bound, top = positive_number("half_width", half_width), positive_number("highest", highest)
     size = whole_number("n_points", n_points, at_least=101)

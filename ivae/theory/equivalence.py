@@ -23,25 +23,18 @@ class Equivalence:
 
     Attributes
     ----------
-    matrix
-        A, (n k, n k): rows are the first model's statistics (i, j), columns the second's.
-    offset
-        c, (n k,).
-    standard
-        A in units of standard deviations: what is left when scales are taken out.
+    matrix, standard
+        A, (n k, n k): rows are the first model's statistics (i, j), columns the second's; and the
+        same in units of standard deviations, which takes scales out.
     r2
         R^2 of each of the first model's statistics on samples that A and c were not fitted to.
-    r2_fitted
-        The same on those that they were fitted to.
     n_components
         k.
     """
 
     matrix: Array
-    offset: Array
     standard: Array
     r2: Array
-    r2_fitted: Array
     n_components: int
 
     @property
@@ -71,16 +64,9 @@ def statistics_of(family: ExponentialFamily, z: ArrayLike) -> Array:
 def fit_equivalence(first: ArrayLike, second: ArrayLike, *, n_components: int = 1) -> Equivalence:
     """Fit A and c of Eq. (12) by least squares on a random half, and judge them on the other half.
 
-    Parameters
-    ----------
-    first, second
-        Statistics of the two models at the same observations, (N, n k) each for ``n_components``
-        k, see :func:`statistics_of`. For a trained model the latents are posterior means.
-
-    Raises
-    ------
-    ValueError
-        For NaN, other shapes, too few samples to fit, or a statistic that does not vary.
+    ``first`` and ``second`` are the two models' statistics at the same observations, (N, n k) each
+    for ``n_components`` k, see :func:`statistics_of`; for a trained model those of posterior means.
+    A ValueError names NaN, other shapes, too few samples, and a statistic that does not vary.
     """
     one = finite_array("first", first, ("N", "nk"), np.float64)
     two = finite_array("second", second, one.shape, np.float64)
@@ -103,11 +89,10 @@ def fit_equivalence(first: ArrayLike, second: ArrayLike, *, n_components: int = 
     fitted, held_out = order[: n_rows // 2], order[n_rows // 2 :]
     design = np.column_stack((two, np.ones(n_rows)))
     solution, *_ = np.linalg.lstsq(design[fitted], one[fitted], rcond=None)
-    residual = one - design @ solution
-    r2, r2_fitted = (1 - residual[rows].var(0) / one[rows].var(0) for rows in (held_out, fitted))
-    matrix, offset = solution[:-1].T, solution[-1]
+    residual = (one - design @ solution)[held_out]
+    matrix = solution[:-1].T
     standard = matrix * deviations[1] / deviations[0][:, None]
-    return Equivalence(matrix, offset, standard, r2, r2_fitted, k)
+    return Equivalence(matrix, standard, 1 - residual.var(0) / one[held_out].var(0), k)
 
 
 def amari_distance(matrix: ArrayLike) -> float:
@@ -115,12 +100,8 @@ def amari_distance(matrix: ArrayLike) -> float:
 
     The mean, over rows and columns, of the summed absolute entries besides the largest, in units of
     the largest, divided by n - 1 (Amari, Cichocki and Yang 1996). It depends on the scales of rows
-    and columns: bring them to common units first.
-
-    Raises
-    ------
-    ValueError
-        For NaN, a matrix that is not square, or a row or column of zeros.
+    and columns: bring them to common units first. A ValueError names NaN, a matrix that is not
+    square, and a row or column of zeros.
     """
     square = np.abs(finite_array("matrix", matrix, ("n", "n"), np.float64))
     n = len(square)

@@ -55,15 +55,11 @@ def mean_field_gap(
     Around z the posterior under a Gaussian prior of variances v is then Gaussian with the precision
     P = diag(1 / v) + J J' / sigma^2. Among Gaussians q with a diagonal covariance KL(q || p(z|x)),
     the ELBO's own gap in Eq. (25), is least for variances 1 / P_ii, and is
-    (sum log P_ii - log det P) / 2. Rotating the latents of a standard normal prior turns P into
-    R P R', which leaves p(x) as it is and changes this gap.
+    (sum log P_ii - log det P) / 2. Rotating the latents of a standard normal prior by an orthogonal
+    R, (n, n), turns P into R P R', which leaves p(x) as it is and changes this gap.
 
-    Parameters
-    ----------
-    jacobian
-        Decoder Jacobians J at many points, (B, n, d): entry (i, j) is df_j / dz_i.
-    decoder_variance, rotation, prior_variance
-        sigma^2; an orthogonal R, (n, n), if any; v, one number, (n,), or (B, n).
+    ``jacobian`` holds decoder Jacobians J at many points, (B, n, d), entry (i, j) df_j / dz_i, and
+    ``prior_variance`` v as one number, (n,), or (B, n).
     """
     slopes = finite_array("jacobian", jacobian, ("B", "n", "d"), np.float64)
     variance = positive_number("decoder_variance", decoder_variance)

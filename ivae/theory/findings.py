@@ -10,19 +10,10 @@ SEEN = "not seen to fail"
 
 @dataclass(frozen=True)
 class Finding:
-    """One condition, judged for one model.
+    """One condition, judged for one model, with the fact or the numbers behind the verdict.
 
-    Attributes
-    ----------
-    condition
-        Its name, as the paper numbers it where it does.
-    holds
-        True, False, or None where what is known does not decide.
-    reason
-        The fact, or the numbers, behind the verdict.
-    is_certain
-        Whether a condition that holds does so by a fact; False where it has been looked at in
-        places, or up to errors, and was not seen to fail.
+    ``holds`` is None where what is known does not decide. ``is_certain`` is False where a condition
+    that holds has been looked at in places, or up to errors, and was not seen to fail.
     """
 
     condition: str

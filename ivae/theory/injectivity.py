@@ -7,7 +7,7 @@ number of evaluations proves it, but some disprove it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,16 +23,13 @@ N_NEIGHBOURS = 4
 FOLD = 0.01  # Pairs whose images are this much nearer than the Jacobian allows hint at a fold.
 
 
-@dataclass(frozen=True)
-class Injectivity:
+class Injectivity(NamedTuple):
     """What a mixing looks like at a sample of latents.
 
     Attributes
     ----------
-    singular_values
-        Of the Jacobian at each sample, (N, n), largest first.
-    rank
-        Lowest rank of the Jacobian found.
+    singular_values, rank
+        Of the Jacobian at each sample, (N, n), largest first; and the lowest rank found.
     turns_over
         Whether its determinant has both signs (n = d): then a continuously differentiable f on a
         connected domain is not injective, since an injective map keeps its orientation.
@@ -95,10 +92,7 @@ def finding_of_mixing(mixing: Mixing | Function, z: ArrayLike) -> Finding:
 def injectivity(mixing: Function, z: ArrayLike) -> Injectivity:
     """Look at a function f from (N, n) to (N, d), n <= d, at latents z (N, n).
 
-    Raises
-    ------
-    ValueError
-        For NaN in z or f(z), or images that are not (N, d) with d >= n.
+    A ValueError names NaN in z or f(z), and images that are not (N, d) with d >= n.
     """
     latents = _latents(z)
     x = finite_array("f(z)", mixing(latents), (len(latents), "d"), np.float64)
@@ -108,10 +102,8 @@ def injectivity(mixing: Function, z: ArrayLike) -> Injectivity:
     jacobian = numerical_jacobian(mixing, latents)
     values = np.linalg.svd(jacobian, compute_uv=False)
     ranks = (values > 1e-7 * values.max()).sum(1)
-    turns = False
-    if n == d:
-        signs = np.sign(np.linalg.det(jacobian))
-        turns = bool((signs > 0).any() and (signs < 0).any())
+    signs = np.sign(np.linalg.det(jacobian)) if n == d else np.ones(1)
+    turns = bool((signs > 0).any() and (signs < 0).any())
     return Injectivity(values, int(ranks.min()), turns, _nearest(latents, x, values[:, -1]))
 
 

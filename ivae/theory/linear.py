@@ -1,8 +1,8 @@
 """The linear-Gaussian case, in which everything is exact: x = z F + noise, z given u normal.
 
-With T(z) = z^2 the covariance of a segment is Sigma_u = F' diag(v_u) F + sigma^2 I. Likelihood,
-posterior and ELBO have closed forms, and maximum likelihood for F is joint diagonalisation. So this
-is where the theory can be held against an answer.
+With T(z) = z^2 the covariance of a segment is Sigma_u = F' diag(v_u) F + sigma^2 I. The likelihood
+has a closed form, and its maximum over F is joint diagonalisation. So this is where the theory can
+be held against an answer.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from ivae.support.checks import (
-    Array,
-    finite_array,
-    positive_number,
-    segment_labels,
-    whole_number,
-)
+from ivae.support.checks import Array, finite_array, positive_number, segment_labels, whole_number
 from ivae.theory.findings import Finding
 
 N_STARTS = 5
@@ -33,14 +27,7 @@ OPTIONS: Any = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-9}
 class LinearModel:
     """x = z F + eps with z_i | u ~ N(0, v_ui) and eps ~ N(0, sigma^2 I).
 
-    Attributes
-    ----------
-    matrix
-        F, (n, d).
-    variance
-        v, (M, n).
-    noise_variance
-        sigma^2.
+    ``matrix`` is F, (n, d), ``variance`` v, (M, n), and ``noise_variance`` sigma^2.
     """
 
     matrix: Array
@@ -64,46 +51,13 @@ class LinearModel:
 
     def log_likelihood(self, x: ArrayLike, u: ArrayLike) -> Array:
         """Return log p(x|u), (N,), of observations x (N, d) with labels u (N,)."""
-        rows, labels = self._data(x, u)
+        rows = finite_array("x", x, ("N", self.matrix.shape[1]), np.float64)
+        labels = segment_labels("u", u, len(rows), len(self.variance), every_one=False)
         covariances = self.covariances
         precision = np.linalg.inv(covariances)[labels]
         squares = np.einsum("nd,nde,ne->n", rows, precision, rows)
         log_volume = np.linalg.slogdet(2 * math.pi * covariances).logabsdet[labels]
         return np.asarray(-0.5 * (squares + log_volume))
-
-    def posterior(self, x: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
-        """Return the exact posterior p(z|x, u): means (N, n), and a covariance (M, n, n) a segment.
-
-        The precision is diag(1 / v_u) + F F' / sigma^2.
-        """
-        rows, labels = self._data(x, u)
-        of_prior = np.stack([np.diag(1 / v) for v in self.variance])
-        covariance = np.linalg.inv(of_prior + self.matrix @ self.matrix.T / self.noise_variance)
-        mean = np.einsum("nd,id,nij->nj", rows, self.matrix, covariance[labels])
-        return mean / self.noise_variance, covariance
-
-    def elbo(self, x: ArrayLike, u: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> Array:
-        """Return the ELBO of Eq. (8) for Gaussians q = N(mean, covariance), (N,).
-
-        ``mean`` is (N, n), ``covariance`` (N, n, n).
-        """
-        rows, labels = self._data(x, u)
-        n, d = self.matrix.shape
-        m = finite_array("mean", mean, (len(rows), n), np.float64)
-        c = finite_array("covariance", covariance, (len(rows), n, n), np.float64)
-        v, s2 = self.variance[labels], self.noise_variance
-        error = ((rows - m @ self.matrix) ** 2).sum(1)
-        error += np.einsum("nij,ik,jk->n", c, self.matrix, self.matrix)
-        reconstruction = -0.5 * (error / s2 + d * math.log(2 * math.pi * s2))
-        second = m**2 + np.diagonal(c, axis1=1, axis2=2)
-        entropy = np.linalg.slogdet(c).logabsdet + n
-        kl = 0.5 * ((second / v + np.log(v)).sum(1) - entropy)
-        return np.asarray(reconstruction - kl)
-
-    def _data(self, x: ArrayLike, u: ArrayLike) -> tuple[Array, NDArray[np.int64]]:
-        rows = finite_array("x", x, ("N", self.matrix.shape[1]), np.float64)
-        labels = segment_labels("u", u, len(rows), len(self.variance), every_one=False)
-        return rows, labels
 
 
 def segment_covariances(x: ArrayLike, u: ArrayLike) -> Array:
@@ -114,17 +68,8 @@ def segment_covariances(x: ArrayLike, u: ArrayLike) -> Array:
     return np.stack(sums) / np.bincount(labels)[:, None, None]
 
 
-@dataclass(frozen=True)
-class LinearFit:
-    """Maximum likelihood from several starts, best first.
-
-    Attributes
-    ----------
-    models
-        Where each start ended.
-    log_likelihoods
-        E log p(x|u) of each, in nats a sample, (S,).
-    """
+class LinearFit(NamedTuple):
+    """Where each of S starts ended, best first, with E log p(x|u) in nats a sample, (S,)."""
 
     models: tuple[LinearModel, ...]
     log_likelihoods: Array
@@ -140,21 +85,10 @@ def fit_linear(
 ) -> LinearFit:
     """Fit F and all v_u to segment covariances by maximum likelihood, sigma^2 being known.
 
-    For segments of equal size. Exact population covariances may be given as well as estimates.
-
-    Parameters
-    ----------
-    covariances
-        Mean of x x' in every segment, (M, d, d).
-    n_latents, noise_variance
-        n <= d, and sigma^2.
-    seed
-        Of the five starts, random matrices and unit variances.
-
-    Raises
-    ------
-    ValueError
-        For NaN, shapes that do not fit, n > d, or covariances that are not symmetric.
+    ``covariances`` are the means of x x' in every segment, (M, d, d), of equal size; those of the
+    population may be given as well as estimates. ``seed`` is that of the five starts, random
+    matrices and unit variances. A ValueError names NaN, shapes that do not fit, n > d, and
+    covariances that are not symmetric.
     """
     given = finite_array("covariances", covariances, ("M", "d", "d"), np.float64)
     m, d = given.shape[:2]

@@ -30,20 +30,15 @@ class Noise:
 
     Attributes
     ----------
-    name
-        With its parameters.
-    characteristic
-        phi, from frequencies (G,) to values (G,); real, since every law here is symmetric.
-    density
-        Of one coordinate, from points (G,) to values (G,).
+    characteristic, density
+        phi, from frequencies (G,) to values (G,), real since every law here is symmetric; and the
+        density, from points to values.
     draw
         ``draw(generator, shape)`` returns independent draws.
-    zeros
-        Where phi vanishes: nowhere, at isolated points, or on whole intervals.
-    where
-        The same in words.
+    zeros, where
+        Where phi vanishes: nowhere, at isolated points, or on whole intervals; and that in words.
     variance
-        Of one coordinate; infinite or 0 where it is.
+        Infinite or 0 where it is.
     """
 
     name: str

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -40,8 +39,7 @@ class Problem(NamedTuple):
     log_joint
         log p(x, z|u) of latents z (B, K, n), as (B, K).
     mean, covariance
-        A Gaussian approximation of each posterior to start from, (B, n) and (B, n, n): at given
-        latents, with the decoder linearised there.
+        A Gaussian approximation of each posterior to start from, (B, n) and (B, n, n).
     precision
         diag(1 / v) + J J' / sigma^2 at latents (B, n), as (B, n, n): the inverse covariance of the
         posterior with the decoder linearised there, v being the prior's variances.
@@ -53,8 +51,7 @@ class Problem(NamedTuple):
     precision: Joint
 
 
-@dataclass(frozen=True)
-class Posteriors:
+class Posteriors(NamedTuple):
     """A Gaussian q for each observation: means (B, n), lower factors (B, n, n) of covariances."""
 
     mean: Tensor
@@ -72,16 +69,11 @@ class Posteriors:
 
 
 class Gap(NamedTuple):
-    """What :func:`measure_gap` found for B observations, in nats.
+    """What :func:`measure_gap` found for B observations, in nats, (B,) each.
 
-    Attributes
-    ----------
-    log_likelihood
-        log p(x|u) by importance sampling, (B,); on average too low rather than too high.
-    mean_field, full
-        ELBO of the best diagonal and the best full-covariance Gaussian, (B,).
-    effective
-        Share of the importance samples that count (effective sample size / K), (B,).
+    log p(x|u) is by importance sampling, on average too low rather than too high; ``effective`` is
+    the share of its samples that count (effective sample size / K). ``mean_field`` and ``full`` are
+    the ELBO of the best diagonal and the best full-covariance Gaussian.
     """
 
     log_likelihood: Array
@@ -95,19 +87,9 @@ def problem_of_dataset(
 ) -> Problem:
     """Return the true f and prior of a dataset at some of its observations, started at the true z.
 
-    Parameters
-    ----------
-    dataset, rows
-        The data, and which of its observations.
-    decoder_variance
-        sigma^2 of Eq. (6) that the model assumes; by default that of the noise in the data. Another
-        one makes it a model that has the true f and prior and is wrong about the noise.
-
-    Raises
-    ------
-    ValueError
-        For a dataset without noise, whose posteriors are points, where no variance is given, or one
-        that is not positive.
+    The model assumes ``decoder_variance`` for sigma^2 of Eq. (6), by default that of the noise in
+    the data; with another one it is wrong about the noise. A ValueError names a variance that is
+    not positive, and data without noise, whose posteriors are points, where none is given.
     """
     noise = dataset.noise_variance if decoder_variance is None else decoder_variance
     if decoder_variance is None and not noise:
@@ -191,12 +173,8 @@ def at_mode(problem: Problem, *, n_steps: int = 100) -> Problem:
 def measure_gap(problem: Problem, *, n_steps: int = 300, n_draws: int = 2000, seed: int = 0) -> Gap:
     """Fit the best diagonal and full Gaussians, and estimate log p(x|u) with the latter.
 
-    Parameters
-    ----------
-    problem
-        From :func:`problem_of_dataset` or :func:`problem_of_model`.
-    n_steps, n_draws, seed
-        Of Adam for each fit; K of the importance samples, and of the ELBOs; of all draws.
+    Adam takes ``n_steps`` for each fit; there are ``n_draws`` importance samples K, and as many
+    draws for each ELBO.
     """
     whole_number("n_steps", n_steps)
     whole_number("n_draws", n_draws, at_least=2)

@@ -23,16 +23,9 @@ from ivae.theory.findings import Finding
 class RankReport:
     """Rank and conditioning of a matrix whose full rank n k is condition (iii).
 
-    Attributes
-    ----------
-    points
-        Segments used; for L of Eq. (13) the first is u^0.
-    matrix
-        n k rows, one column for each difference.
-    singular_values
-        Largest first.
-    rank
-        Number of singular values above the rounding of the table.
+    It has n k rows and a column for each difference of segments ``points``; for L of Eq. (13) the
+    first of them is u^0. The rank counts singular values, which come largest first, above the
+    rounding of the table.
     """
 
     points: NDArray[np.int64]
@@ -79,13 +72,8 @@ def points_needed(n_latents: int, n_components: int) -> int:
 def l_report(lam: ArrayLike, points: ArrayLike) -> RankReport:
     """Form L of Eq. (13) at chosen points and report its rank and conditioning.
 
-    ``points`` are segments, u^0 first; n k + 1 of them make L square. The rank does not depend on
-    which of them is u^0; the conditioning does.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two points, or points that are not distinct segments.
+    ``points`` are segments, u^0 first, at least two and distinct; n k + 1 of them make L square.
+    The rank does not depend on which of them is u^0; the conditioning does.
     """
     flat = _flat(lam)
     chosen = np.asarray(points)
@@ -116,16 +104,11 @@ def spread_report(lam: ArrayLike) -> RankReport:
 
 
 def best_points(lam: ArrayLike) -> NDArray[np.int64]:
-    """Return n k + 1 points for a well-conditioned L, u^0 first.
+    """Return n k + 1 points for a well-conditioned L, u^0 first, of at least as many segments.
 
     |det L| is that of the square matrix with the columns (lambda(u), 1), whatever u^0. Points with
     a large determinant are found by QR with column pivoting, a greedy choice, each coordinate first
     brought to unit spread; u^0 is the one of them that conditions L best.
-
-    Raises
-    ------
-    ValueError
-        For fewer than n k + 1 segments.
     """
     flat = _flat(lam).astype(np.float64)
     needed = flat.shape[1] + 1
@@ -144,20 +127,14 @@ def best_points(lam: ArrayLike) -> NDArray[np.int64]:
 def estimation_error(family: ExponentialFamily, lam: ArrayLike, samples_per_segment: int) -> float:
     """Return how large a singular value of :func:`spread_report` estimation alone would make.
 
-    Even someone who sees the latents knows lambda(u) only up to the error of a maximum likelihood
-    estimate from L samples, whose covariance tends to the inverse of L Cov[T | u] (Fisher
-    information). Of a matrix of independent errors with these variances the spectral norm is about
-    the largest root of a row's summed variances plus that of a column's (Bandeira and van Handel
-    2016). By Weyl's inequality no singular value moves by more than the norm of the error. So one
-    below it may be made by estimation; one above it is more than such errors typically make, but
-    a trained table, whose latents are themselves estimated, can be off by more.
-
-    Parameters
-    ----------
-    family, lam
-        Family of the prior, and natural parameters (M, n, k).
-    samples_per_segment
-        L.
+    Even someone who sees the latents knows lambda(u), ``lam`` (M, n, k), only up to the error of a
+    maximum likelihood estimate from L samples in each segment, whose covariance tends to the
+    inverse of L Cov[T | u] (Fisher information). Of a matrix of independent errors with these
+    variances the spectral norm is about the largest root of a row's summed variances plus that of a
+    column's (Bandeira and van Handel 2016). By Weyl's inequality no singular value moves by more
+    than the norm of the error. So one below it may be made by estimation; one above it is more than
+    such errors typically make, but a trained table, whose latents are themselves estimated, can be
+    off by more.
     """
     whole_number("samples_per_segment", samples_per_segment)
     table = finite_array("lam", lam, ("M", "n", family.k), np.float64)

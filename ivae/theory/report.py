@@ -46,12 +46,7 @@ BINARY = Finding(
 class ModelReport:
     """The conditions for one model, and which theorems cover it.
 
-    Attributes
-    ----------
-    model
-        What was looked at, in a line.
-    one, two, three
-        Findings that Theorem 1 needs; what Theorem 2 and Theorem 3 need beyond them.
+    Theorem 1 needs the findings ``one``; ``two`` and ``three`` are what the others need beyond it.
     """
 
     model: str
@@ -130,31 +125,23 @@ def check(
     ----------
     statistics
         Family of the prior, or sufficient statistics of your own; the same for all latents.
-    lam
+    lam, u
         Natural parameters (M, n, k), a row for each value of u; or the function lambda, from
-        values (M, m) to such a table.
+        values (M, m) to such a table, and the values.
     noise
         Law of the noise's coordinates, from :mod:`ivae.theory.noise`; a density of your own, from
         :func:`ivae.theory.characteristic.from_density`; None where x is binary.
-    mixing
-        f, from latents (N, n) to (N, d); where x is binary to the logits of Eq. (29).
-    latents
-        Where to look at f, (N, n): draws from the prior, say.
-    u
-        Values (M, m) at which to evaluate a function ``lam``.
+    mixing, latents
+        f, from latents (N, n) to (N, d), where x is binary to the logits of Eq. (29); and where to
+        look at it: draws from the prior, say.
     samples_per_segment
         For a table that was estimated: from how many samples in each segment. Its rank is then
         held against errors of estimation.
     posterior
         Covariance of the Gaussian q(z|x, u): ``"diagonal"`` or ``"full"``. Without it Theorem 3 is
         left out.
-    name
-        For the report's first line.
 
-    Raises
-    ------
-    ValueError
-        For NaN, shapes that do not fit each other, or a function ``lam`` without ``u``.
+    A ValueError names NaN, shapes that do not fit each other, and a function ``lam`` without ``u``.
     """
     if callable(lam):
         if u is None:
@@ -196,12 +183,8 @@ def of_dataset(dataset: NonstationaryData, posterior: Posterior | None = None) -
 def of_model(model: LatentVariableModel, member: int, x: ArrayLike, u: ArrayLike) -> ModelReport:
     """Check what one member of a trained iVAE has learned from x (N, d) and u (N,).
 
-    The decoder is looked at where the posterior means of the data are.
-
-    Raises
-    ------
-    ValueError
-        For a VAE, whose prior does not depend on u, or a member that there is not.
+    The decoder is looked at where the posterior means of the data are. A VAE, whose prior does not
+    depend on u, is refused, as is a member that there is not.
     """
     if not model.is_conditional:
         raise ValueError("model must be an iVAE: the prior of a VAE does not depend on u.")

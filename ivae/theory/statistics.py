@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -31,14 +31,8 @@ SAME = 1e-9  # Two minima are equal within this share of T's range.
 class Statistics:
     """Sufficient statistics of a user's own family, for one latent.
 
-    Attributes
-    ----------
-    function
-        T, from latents (G,) to (G, k), or (G,) for k = 1.
-    support
-        Where the latent lives, (low, high); either end may be infinite.
-    name
-        For the report.
+    ``function`` is T, from latents (G,) to (G, k), or (G,) for k = 1, and ``support`` where the
+    latent lives, (low, high); either end may be infinite.
     """
 
     function: Callable[[Array], Array]
@@ -74,8 +68,7 @@ class Statistics:
         return np.linspace(first, last, N_GRID)
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of a shipped family's statistics."""
 
     formula: str

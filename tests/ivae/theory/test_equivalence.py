@@ -19,9 +19,7 @@ def test_an_affine_relation_is_recovered(seed):
     matrix, offset = rng.standard_normal((3, 3)), rng.standard_normal(3)
     fit = fit_equivalence(Z @ matrix.T + offset, Z)
     np.testing.assert_allclose(fit.matrix, matrix, atol=1e-9)
-    np.testing.assert_allclose(fit.offset, offset, atol=1e-9)
     np.testing.assert_allclose(fit.r2, 1)
-    np.testing.assert_allclose(fit.r2_fitted, 1)
 
 
 def test_the_relation_is_an_equivalence():
@@ -41,7 +39,7 @@ def test_what_is_not_affine_is_seen_on_held_out_samples():
     fit = fit_equivalence(Z**2, Z)
     assert fit.r2.max() < 0.05
     noise = fit_equivalence(RNG.standard_normal((100, 20)), RNG.standard_normal((100, 20)))
-    assert noise.r2.max() < noise.r2_fitted.min()
+    assert noise.r2.max() < 0.1  # On the half that is fitted, some .4 by chance.
 
 
 @given(

@@ -1,4 +1,4 @@
-"""The oracle: exact likelihood and posterior, and F recovered exactly when theory says so."""
+"""The oracle: an exact likelihood, and F recovered exactly when theory says so."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from ivae import data
-from ivae.theory import exact, linear
+from ivae.theory import linear
 from ivae.theory.equivalence import amari_distance
 from ivae.theory.rank import spread_report
 
@@ -22,7 +22,7 @@ def draw(of, seed, size):
     u = np.repeat(np.arange(len(of.variance)), size)
     z = rng.standard_normal((len(u), len(of.matrix))) * np.sqrt(of.variance[u])
     noise = np.sqrt(of.noise_variance) * rng.standard_normal((len(u), of.matrix.shape[1]))
-    return z, z @ of.matrix + noise, u
+    return z @ of.matrix + noise, u
 
 
 def apart(true, fitted):
@@ -34,39 +34,12 @@ def apart(true, fitted):
 @given(seed=st.integers(0, 1000))
 def test_likelihood_is_scipys(seed):
     of = model(seed)
-    _, x, u = draw(of, seed, 2)
+    x, u = draw(of, seed, 2)
     expected = [
         multivariate_normal(np.zeros(4), of.covariances[s]).logpdf(row)
         for s, row in zip(u, x, strict=True)
     ]
     np.testing.assert_allclose(of.log_likelihood(x, u), expected)
-
-
-@given(seed=st.integers(0, 1000))
-def test_elbo_is_a_bound_that_the_exact_posterior_meets(seed):
-    of = model(seed)
-    _, x, u = draw(of, seed, 2)
-    log_p = of.log_likelihood(x, u)
-    mean, covariance = of.posterior(x, u)
-    np.testing.assert_allclose(of.elbo(x, u, mean, covariance[u]), log_p, rtol=1e-9)
-    rng = np.random.default_rng(seed)
-    moved = of.elbo(x, u, mean + 0.1 * rng.standard_normal(mean.shape), covariance[u])
-    assert (moved < log_p).all()
-    diagonal = np.stack([np.diag(1 / np.diag(np.linalg.inv(c))) for c in covariance])
-    missed = log_p - of.elbo(x, u, mean, diagonal[u])
-    assert (missed > 0).all()
-    jacobian = np.broadcast_to(of.matrix, (len(u), *of.matrix.shape))
-    formula = exact.mean_field_gap(jacobian, of.noise_variance, prior_variance=of.variance[u])
-    assert missed.mean() == pytest.approx(formula)
-
-
-def test_posterior_is_that_of_the_data_it_is_about():
-    of = model(1, noise=0.05)
-    z, x, u = draw(of, 2, 4000)
-    mean, covariance = of.posterior(x, u)
-    for s in range(len(covariance)):
-        error = (z - mean)[u == s]
-        np.testing.assert_allclose(error.T @ error / len(error), covariance[s], atol=0.06)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -134,7 +107,7 @@ def test_one_segment_says_nothing_about_several_sources():
 
 def test_covariances_of_data_tend_to_the_models():
     of = model(3)
-    _, x, u = draw(of, 0, 20_000)
+    x, u = draw(of, 0, 20_000)
     np.testing.assert_allclose(linear.segment_covariances(x, u), of.covariances, rtol=0.1, atol=0.1)
 
 
