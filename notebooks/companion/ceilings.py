@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ivae import data, models
-from ivae.engine.batches import Minibatches
+from ivae.engine.batches import Minibatches, in_pieces
 from ivae.engine.descent import minimise
+from ivae.engine.evaluation import scores
 from ivae.metrics import mcc
 from ivae.mixing import in_torch
-from ivae.models import ForwardPass
-from ivae.nets import MLP, Network, Posterior
+from ivae.models import ForwardPass, LatentVariableModel
+from ivae.nets import MLP, Network
 from ivae.objectives import Objective, noise_shape
 from ivae.recipe.model import Separator
 from ivae.recipe.stages import WARM_UP, Settings
@@ -27,7 +28,7 @@ from ivae.schedules import Schedule, Weights
 from ivae.support.checks import Array
 from ivae.support.seeds import seeded_generator
 
-ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
+BATCH_SIZE = Schedule().batch_size
 
 
 class EncoderCeiling(NamedTuple):
@@ -52,10 +53,7 @@ def supervised(
     """
     net = supervised_network(datasets, seeds, network=network, epochs=epochs)
     x, u, _ = _tensors(datasets)
-    with torch.no_grad():
-        pieces = zip(*(t.split(ROWS_AT_ONCE, 1) for t in (x, u)), strict=True)
-        estimates = torch.cat([net(a, b) for a, b in pieces], 1)
-    return _scores(datasets, estimates)
+    return _scores(datasets, in_pieces(net, x, u))
 
 
 def supervised_network(
@@ -67,24 +65,16 @@ def supervised_network(
 ) -> MLP:
     """Return networks from (x, one-hot u) to z, trained with the true sources as targets.
 
-    Their shape is that of the mean of an iVAE's posterior. They minimise the squared error in units
-    of each source's deviation over its dataset, and their estimates are in these units.
-
-    Parameters
-    ----------
-    datasets, seeds
-        One of each for every member; datasets of equal size.
-    network, epochs
-        As for an iVAE; minibatches of 64, and a rate that falls from .01 along a half cosine.
+    There is a dataset, of equal size, and a seed for every member. The networks' shape is that of
+    the mean of an iVAE's posterior. They minimise the squared error in units of each source's
+    deviation over its dataset, and their estimates are in these units; the rate falls from .01
+    along a half cosine.
     """
     x, u, z = _tensors(datasets)
     scaled = z / z.std(1, keepdim=True)
-    n, d = z.shape[-1], x.shape[-1]
+    n, d, shape = z.shape[-1], x.shape[-1], (network or Network()).shape
     generators = [seeded_generator(seed, "initialisation") for seed in seeds]
-    net = MLP(
-        generators, (), d, n, n_segments=datasets[0].n_segments, **(network or Network()).shape
-    )
-
+    net = MLP(generators, (), d, n, n_segments=datasets[0].n_segments, **shape)
     _teach(net, net.parameters(), torch.cat((x, scaled), -1), n, u, seeds, epochs=epochs)
     return net
 
@@ -116,9 +106,7 @@ def taught_separator(
         batch_size=settings.batch_size,
         warm_up=WARM_UP,
     )
-    with torch.no_grad():
-        parts = [net(part).mean for part in both[..., :d].split(ROWS_AT_ONCE, 1)]
-    return _scores(datasets, torch.cat(parts, 1))
+    return _scores(datasets, in_pieces(lambda part: net(part).mean, both[..., :d]))
 
 
 def _teach(
@@ -131,7 +119,7 @@ def _teach(
     *,
     epochs: int = 0,
     n_steps: int = 0,
-    batch_size: int = Schedule().batch_size,
+    batch_size: int = BATCH_SIZE,
     warm_up: int = 0,
 ) -> None:
     """Minimise the squared error of n targets, which travel with x in ``both``, (E, N, d + n)."""
@@ -160,14 +148,7 @@ def true_decoder(
     ``decoder_variance`` stands for (or that of the bits), the diagonal posterior, and the
     encoder's network. And what the objective then is, a training from nothing must at least reach
     at its maximum; where it reaches more, the objective prefers another solution to the truth.
-
-    Parameters
-    ----------
-    datasets, seeds, network, epochs
-        As in :func:`supervised`.
-    objective, decoder_variance
-        What the encoder maximises, and sigma^2 of Eq. (6), .01 where left out; binary data have
-        none.
+    Arguments are those of :func:`supervised_network`; binary data have no decoder variance.
     """
     x, u, _ = _tensors(datasets)
     first = datasets[0]
@@ -183,13 +164,9 @@ def true_decoder(
         decoder_variance=decoder_variance,
     )
     tables = np.stack([dataset.natural_parameters for dataset in datasets])
-    table = torch.as_tensor(tables).to(x).flatten(2)
+    table = torch.as_tensor(tables).to(x)
     decode = in_torch([dataset.mixing for dataset in datasets], x)
-    weights = Weights(objective.weights, len(seeds))
-    constant = torch.from_numpy(weights.at(np.zeros(1))[0]).to(x)
-
-    of_noise = noise_shape(objective, first.n_latents)
-    batches = Minibatches(x, u, seeds, Schedule().batch_size, 0.0, of_noise)
+    batches, weights = minibatches_of(model, x, u, objective)
 
     def value(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         posterior = model.encode(x, u)
@@ -199,19 +176,27 @@ def true_decoder(
         done = ForwardPass(
             x, noise, posterior, draws, decoded, prior, model.family, model.likelihood
         )
-        return objective.terms(done, constant, batches.n_rows).value.mean(1)
+        return objective.terms(done, weights, batches.n_rows).value.mean(1)
 
     def loss(x: Tensor, u: Tensor, noise: Tensor) -> Tensor:
         return -value(x, u, noise).sum()
 
     n_steps = epochs * batches.steps_per_epoch
     minimise(loss, model.encoder.parameters(), batches, n_steps, "encoder alone")
-    posterior = Posterior(*model.infer(x, u))
-    draws = posterior.sample(model.evaluation_noise(posterior.mean, 0))
+    found = scores(model, x, u, [dataset.z for dataset in datasets], 0)
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
         reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)
-    scores, sampled = (_scores(datasets, estimates) for estimates in (posterior.mean, draws))
-    return EncoderCeiling(scores, sampled, reached.numpy().astype(np.float64))
+    return EncoderCeiling(**found, objective=reached.numpy().astype(np.float64))
+
+
+def minibatches_of(
+    model: LatentVariableModel, x: Tensor, u: Tensor, objective: Objective
+) -> tuple[Minibatches, Tensor]:
+    """Return what all members see of checked data, and the weights of an objective's terms."""
+    draws = noise_shape(objective, model.n_latents)
+    batches = Minibatches(x, u, model.seeds, BATCH_SIZE, 0.0, draws)
+    weights = Weights(objective.weights, model.n_members).at(np.ones(1))[0]
+    return batches, torch.from_numpy(weights).to(x)
 
 
 def _tensors(

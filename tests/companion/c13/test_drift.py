@@ -36,7 +36,7 @@ def test_the_mean_of_the_bound_is_the_elbos(case):
     expected = torch.stack(draws).detach()
     spread = expected.std(0).numpy()
     assert (np.abs(found.value - expected.mean(0).numpy()) < 5 * spread).all()
-    np.testing.assert_allclose(found.elbo, found.value, rtol=1e-6)
+    np.testing.assert_allclose(found.reconstruction - found.kl, found.value, rtol=1e-6)
     assert np.isnan(found.total_correlation).all()
 
 
@@ -47,15 +47,6 @@ def test_the_parts_of_a_decomposition_add_up(case):
     np.testing.assert_allclose(parts, found.kl, rtol=1e-5)
     weighed = 100 * found.reconstruction - found.mutual_information - 10 * found.dimension_wise_kl
     np.testing.assert_allclose(found.value, weighed, rtol=1e-5)
-
-
-def test_other_weights_give_the_same_terms_another_value(case):
-    model, (x, u, _), _ = case
-    own = drift.mean_terms(model, x, u, released_objective())
-    other = drift.mean_terms(model, x, u, released_objective(), weights=(1, 2, 3, 4))
-    np.testing.assert_allclose(own.reconstruction, other.reconstruction)
-    np.testing.assert_allclose(own.total_correlation, other.total_correlation)
-    assert (own.value != other.value).all()
 
 
 @pytest.mark.parametrize("objective", [Bound(), ImportanceWeighted(2)])
@@ -112,9 +103,6 @@ def test_nothing_drifts_at_no_rate_and_a_drift_begins_at_its_start(case):
     np.testing.assert_allclose(found.objective[0], value)
     np.testing.assert_allclose(found.end, value, rtol=1e-5)
     np.testing.assert_allclose(found.mcc, [scores] * 3, atol=1e-5)
-    drawn = model.draw_latents(x, u).numpy()
-    sampled = [metrics.mcc(a, b) for a, b in zip(z, drawn, strict=True)]
-    np.testing.assert_allclose(found.mcc_sampled[0], sampled, atol=1e-5)
 
 
 def test_a_drift_raises_the_objective(case):
