@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,19 +25,11 @@ T = TypeVar("T")
 
 
 class Chapter:
-    """One execution of one chapter.
+    """One execution of one chapter: in minutes (``"fast"``) or at the paper's sizes (``"full"``).
 
     What :meth:`number` is given is stored for the chapter's prose, and is in the chapter's record,
-    so that no number on a page can differ from the run's.
-
-    Parameters
-    ----------
-    name
-        The notebook's name without its ending.
-    mode
-        ``"fast"`` (minutes) or ``"full"`` (the paper's sizes).
-    seed
-        From which every seed of the chapter derives.
+    so that no number on a page can differ from the run's. The name is the notebook's without its
+    ending; every seed of the chapter derives from ``seed``.
     """
 
     def __init__(self, name: str, *, mode: str, seed: int) -> None:
@@ -74,17 +65,13 @@ class Chapter:
         plain = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
         if isinstance(plain, bool) or not isinstance(plain, (int, float)):
             raise ValueError(f"{name} must be one number; got {value!r}.")
-        self._once(name, plain)
-        if _glue is not None:
-            _glue(name, plain, display=False)
+        self._tell(name, plain)
 
     def word(self, name: str, text: str) -> None:
         """Keep a name that the run has chosen, for the prose (``{glue:text}``) and the record."""
         if not isinstance(text, str):
             raise ValueError(f"{name} must be a text; got {text!r}.")
-        self._once(name, text)
-        if _glue is not None:
-            _glue(name, text, display=False)
+        self._tell(name, text)
 
     def series(self, name: str, values: Any) -> None:
         """Keep a list or array in the record alone."""
@@ -112,16 +99,8 @@ class Chapter:
     ) -> None:
         """Show a slider over figures that are drawn now, which moves without a kernel.
 
-        The cell must keep its output. A figure with a caption belongs beside it, for print and for
-        readers without JavaScript.
-
-        Parameters
-        ----------
-        draw, values, shown, alt
-            See :func:`companion.stepper.draw_frames`: a figure, the slider's text and the
-            alternative text for each value.
-        label, start
-            The slider's name, and the index of the frame to begin with.
+        The cell must keep its output. For ``draw``, ``shown`` and ``alt`` see
+        :func:`companion.stepper.draw_frames`, for the others :class:`companion.stepper.Stepper`.
         """
         from IPython.display import display
 
@@ -159,19 +138,18 @@ class Chapter:
     def _records(self) -> Path:
         return Path(os.environ.get("IVAE_RECORDS", "_build/records"))
 
+    def _tell(self, name: str, value: Any) -> None:
+        self._once(name, value)
+        if _glue is not None:
+            _glue(name, value, display=False)
+
     def _once(self, name: str, value: Any) -> None:
         if name in self._values:
             raise ValueError(f"{name} is already recorded in chapter {self.name}.")
         self._values[name] = value
 
 
-def _find_glue() -> Any:
-    """Return myst-nb's glue where the book's tools are installed, else None."""
-    if find_spec("myst_nb") is None:
-        return None
-    from myst_nb import glue
-
-    return glue
-
-
-_glue = _find_glue()
+try:
+    from myst_nb import glue as _glue
+except ImportError:  # The book's tools are not installed.
+    _glue = None

@@ -175,13 +175,8 @@ def by_setting(
 def traces(z: Array, estimates: Mapping[str, Array], correlations: Mapping[str, Array]) -> Figure:
     """Draw a stretch of true sources (dashed blue) and estimates, as the paper's Figures 3 and 4.
 
-    Parameters
-    ----------
-    z
-        True sources (T, n).
-    estimates, correlations
-        For each model: estimates matched and aligned to the sources (T, n), and their absolute
-        correlations over the whole dataset (n,).
+    Estimates of each model are matched and aligned to the sources, (T, n); ``correlations`` are
+    absolute ones over the whole dataset, (n,).
     """
     n = z.shape[1]
     size = (style.WIDTH, 0.62 * n + 0.7)
@@ -202,24 +197,12 @@ def traces(z: Array, estimates: Mapping[str, Array], correlations: Mapping[str, 
 
 @dataclass(frozen=True)
 class Trend:
-    """One panel: scores at the values of one setting.
+    """One panel: scores at the values of one setting, which the horizontal axis is labelled with.
 
-    Attributes
-    ----------
-    label
-        Of the horizontal axis.
-    runs
-        {name: {value of the setting: MCCs (R,)}}; runs that diverged are NaN.
-    floor
-        MCCs of random rotations.
-    ceilings
-        {value of the setting: MCC} of the true decoder, a dotted line; may be empty.
-    marks
-        {text: value of the setting}, dashed vertical lines.
-    log
-        Whether the setting has a logarithmic axis.
-    ticks
-        Where the axis is numbered; by default matplotlib's choice (log: the values of the runs).
+    ``runs`` maps names to {value: MCCs (R,)}, NaN where a run diverged; ``floor`` holds MCCs of
+    random rotations; ``ceilings`` maps values to the true decoder's MCC, a dotted line; ``marks``
+    maps texts to values, dashed vertical lines. The axis is numbered at ``ticks``, by default where
+    matplotlib chooses, or at the values of the runs where it is logarithmic.
     """
 
     label: str

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ivae.objectives import RELEASED_WEIGHTS
 from ivae.support.checks import one_of
@@ -28,23 +27,15 @@ BETAS = {"β-VAE": (4, 10, 20, 45), "β-TC-VAE": (4, 10, 20, 35)}
 """Section 5: beta in [1, 45] and [1, 35]. At beta = 1 both are the VAE, which is run anyway."""
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A model of the comparison in Figures 2 to 4, in one of its settings.
+class Contender(NamedTuple):
+    """A model of the comparison in Figures 2 to 4, such as ``"β-VAE"``, in one of its settings.
 
-    Attributes
-    ----------
-    model
-        ``"iVAE"``, ``"VAE"``, ``"VAE, Laplace"``, ``"β-VAE"`` or ``"β-TC-VAE"``.
-    setting
-        What distinguishes it from the model's other settings.
-    values
-        Flat names of a :class:`ivae.sweeps.runs.Run`, besides the protocol's.
+    ``values`` are flat names of a :class:`ivae.sweeps.runs.Run`, besides the protocol's.
     """
 
     model: str
     setting: str
-    values: Mapping[str, Any] = field(hash=False)
+    values: Mapping[str, Any]
 
 
 def contenders(protocol: str) -> list[Contender]:
@@ -80,7 +71,6 @@ def contenders(protocol: str) -> list[Contender]:
 
 def run_of(protocol: str, contender: Contender, **values: Any) -> Run:
     """Return a run of a contender under a protocol; ``values`` are its seeds and sizes."""
-    one_of("protocol", protocol, PROTOCOLS)
     return Run.of(**{**PROTOCOLS[protocol], **contender.values, **values})
 
 

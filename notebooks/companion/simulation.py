@@ -23,22 +23,13 @@ def simulate(
     seed: int,
     family: str | None = None,
 ) -> NonstationaryData:
-    """Draw one dataset, with the preset ``"simulated"``.
+    """Draw one dataset, with the preset ``"simulated"``: sources, then noise.
 
-    Parameters
-    ----------
-    mean, variance
-        Of the sources by segment, (M, n) each.
-    mixing, noise_variance
-        f of Eq. (6), from n latents, and sigma^2 of the Gaussian noise; 0 for none.
-    samples_per_segment
-        L; or a number for each of the M segments.
-    seed
-        Of sources and noise, drawn in this order.
-    family
-        Name of the sources' family, see :mod:`ivae.families`. By default ``"gaussian-scale"`` where
-        every mean is 0, else ``"gaussian"``: that only means move (``"gaussian-location"``), or
-        another law (``"laplace"``), is something to assume, not to be read off a table.
+    ``mean`` and ``variance`` are the sources' by segment, (M, n) each, and ``mixing`` and
+    ``noise_variance`` f and sigma^2 of Eq. (6). There are L samples in each segment, or a number
+    for each. The sources' family is by default ``"gaussian-scale"`` where every mean is 0, else
+    ``"gaussian"``: that only means move (``"gaussian-location"``), or another law (``"laplace"``),
+    is something to assume, not to be read off a table.
     """
     means, variances = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
     if family is not None:

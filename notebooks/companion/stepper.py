@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 from companion.style import close
-from ivae.support.checks import whole_number
 
 MAX_FRAMES = 24
 MAX_BYTES = 40_000
@@ -35,19 +34,8 @@ _MOVE = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a stepper.
-
-    Attributes
-    ----------
-    shown
-        What stands beside the slider at this frame, such as ``"45°"``.
-    png
-        The picture.
-    alt
-        What the picture shows, for who cannot see it.
-    """
+class Frame(NamedTuple):
+    """A picture, the text beside the slider, such as ``"45°"``, and one for who cannot see it."""
 
     shown: str
     png: bytes
@@ -59,21 +47,8 @@ class Stepper:
     """A slider over pictures, which a notebook shows as HTML.
 
     What it cannot do: print, or move without JavaScript. A figure with a caption goes beside it.
-
-    Attributes
-    ----------
-    frames
-        2 to 24 frames of at most 40 kB, whose ``shown`` texts differ.
-    label
-        Names the slider, on the page and to screen readers.
-    start
-        Index of the frame that is seen first.
-
-    Raises
-    ------
-    ValueError
-        For too few, too many or too large frames, two that show the same text, an empty text, or a
-        start that is none of the frames.
+    The label names the slider, on the page and to screen readers; ``start`` is the index of the
+    frame that is seen first. More than 24 frames, or one of more than 40 kB, are refused.
     """
 
     frames: Sequence[Frame]
@@ -81,27 +56,14 @@ class Stepper:
     start: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.label, str) or not self.label.strip():
-            raise ValueError(f"label must be a text that names the slider; got {self.label!r}.")
-        n = len(self.frames)
-        if not 2 <= n <= MAX_FRAMES:
-            raise ValueError(f"a stepper must have 2 to {MAX_FRAMES} frames; got {n}.")
-        if whole_number("start", self.start, at_least=0) >= n:
-            raise ValueError(f"start must be below the number of frames, {n}; got {self.start}.")
-        for number, frame in enumerate(self.frames):
-            if not frame.shown.strip() or not frame.alt.strip():
-                raise ValueError(
-                    f"frame {number} must have texts for shown and alt; "
-                    f"got {frame.shown!r} and {frame.alt!r}."
-                )
+        if len(self.frames) > MAX_FRAMES:
+            raise ValueError(f"a stepper has {MAX_FRAMES} frames at most; got {len(self.frames)}.")
+        for frame in self.frames:
             if len(frame.png) > MAX_BYTES:
                 raise ValueError(
-                    f"frame {number} ({frame.shown}) has {len(frame.png)} bytes, more than "
-                    f"{MAX_BYTES}; draw fewer points, a smaller figure or fewer colours."
+                    f"frame {frame.shown} has {len(frame.png)} bytes, more than {MAX_BYTES}; draw "
+                    "fewer points or a smaller figure."
                 )
-        shown = [frame.shown for frame in self.frames]
-        if len(set(shown)) < n:
-            raise ValueError(f"every frame must show another text; got {', '.join(shown)}.")
 
     def __repr__(self) -> str:
         first, last = self.frames[0].shown, self.frames[-1].shown
@@ -133,17 +95,10 @@ def draw_frames(
     shown: Callable[[T], str],
     alt: Callable[[T], str],
 ) -> list[Frame]:
-    """Draw one frame for each value, one figure at a time.
+    """Draw one frame for each value, one figure at a time, closed once its picture is taken.
 
-    Parameters
-    ----------
-    draw
-        From a value to a figure, which is closed once its picture is taken. All should have the
-        same size and limits, so that nothing but the content moves.
-    values
-        What is stepped through, in order.
-    shown, alt
-        From a value to :class:`Frame`'s texts; ``"{}°".format`` will do.
+    All should have the same size and limits, so that nothing but the content moves. ``shown`` and
+    ``alt`` turn a value into :class:`Frame`'s texts; ``"{}°".format`` will do.
     """
     made = []
     for value in values:
@@ -153,19 +108,10 @@ def draw_frames(
     return made
 
 
-def picture(figure: Figure, *, dpi: int = 120, n_colours: int = 64) -> bytes:
-    """Return a figure as a PNG with a palette, several times smaller than one in full colour.
-
-    Raises
-    ------
-    ValueError
-        For a dpi that is no whole number, or a palette of fewer than 2 or more than 256 colours.
-    """
-    whole_number("dpi", dpi)
-    if whole_number("n_colours", n_colours, at_least=2) > 256:
-        raise ValueError(f"n_colours must be at most 256; got {n_colours}.")
+def picture(figure: Figure) -> bytes:
+    """Return a figure as a PNG of 64 colours, several times smaller than one in full colour."""
     drawn, small = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi, facecolor="white")
-    palette = Image.open(drawn).convert("RGB").quantize(n_colours, dither=Image.Dither.NONE)
+    figure.savefig(drawn, format="png", dpi=120, facecolor="white")
+    palette = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
     palette.save(small, format="png", optimize=True)
     return small.getvalue()

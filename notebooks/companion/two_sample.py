@@ -29,16 +29,9 @@ def energy_test(
 ) -> EnergyTest:
     """Test whether two samples come from one distribution, by energy distance and permutations.
 
-    The population distance (Szekely and Rizzo 2004) is zero only for equal distributions, so with
-    enough data the test sees any difference. Memory grows with the square of the pooled sample.
-
-    Parameters
-    ----------
-    x, y
-        Samples (N, d) and (N', d).
-    n_permutations, seed
-        Relabellings drawn, and their generator or its seed; the smallest p-value is
-        1 / (n_permutations + 1).
+    For samples (N, d) and (N', d). The population distance (Szekely and Rizzo 2004) is zero only
+    for equal distributions, so with enough data the test sees any difference. The smallest p-value
+    is 1 / (n_permutations + 1). Memory grows with the square of the pooled sample.
     """
     first, second = np.asarray(x), np.asarray(y)
     pooled = np.concatenate((first, second))
@@ -101,16 +94,8 @@ def rejections(
 
     On pairs from one distribution the rate is the level itself if ``LEVEL * (n_permutations + 1)``
     is whole, as it is for the default; on others it is the power against what makes them differ.
-
-    Parameters
-    ----------
-    draw_pair
-        From a generator to two new samples, (N, d) and (N', d), independent of each other and of
-        all drawn before; it must draw from that generator alone.
-    n_tests, n_permutations
-        Tests, and the relabellings of each.
-    seed
-        Seed, or a generator that goes on from where it is; relabellings have streams of their own.
+    ``draw_pair`` draws two new samples from a generator, and from it alone; a generator that is
+    given as seed goes on from where it is. Relabellings have streams of their own.
     """
     rng = np.random.default_rng(seed)
     p_values = [
