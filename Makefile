@@ -3,8 +3,9 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 HTML := _build/html/index.html
-SOURCES := $(wildcard ivae/*.py notebooks/*.ipynb book/*.py book/*.md book/*.bib) \
-           $(shell find book/_static -type f 2>/dev/null) _config.yml _toc.yml
+SOURCES := $(shell find ivae notebooks/companion -name '*.py') \
+           $(wildcard notebooks/*.ipynb book/*.py book/*.md book/*.bib) \
+           $(shell find book/_static -type f) _config.yml _toc.yml
 
 .PHONY: book test full bench clean
 .DELETE_ON_ERROR:
@@ -17,7 +18,8 @@ test: $(READY) $(HTML)  ## lint, types, unit tests, and tests of the rendered bo
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m codespell_lib README.md CONTRIBUTING.md CHANGELOG.md ivae book/*.md book/*.py notebooks tests
+	$(PY) -m codespell_lib README.md CONTRIBUTING.md CHANGELOG.md ivae book/*.md book/*.py \
+	  notebooks benchmarks tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest
 
 full: $(READY)  ## the same book with the paper's sizes; its records go to book/results/full
