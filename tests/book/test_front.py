@@ -15,13 +15,24 @@ def test_the_sentence_has_mean_lowest_and_seeds():
         assert part in text
 
 
+FIRST, LAST = front.MARKS
+
+
 def test_a_text_replaces_what_is_between_the_marks_alone():
-    page = f"before\n{front.MARKS[0]}\nold\n{front.MARKS[1]}\nafter\n"
+    before, after = "# Title\n\ntext | with | bars\n", "\n\n## More\n<!-- other -->\n"
+    page = f"{before}{FIRST}\nold\n{LAST}{after}"
     new = between(page, front.MARKS, "new", "page.md")
-    assert "old" not in new
+    assert new == f"{before}{FIRST}\nnew\n{LAST}{after}"
+    assert between(new, front.MARKS, "new", "page.md") == new
     assert between(new, front.MARKS, "old", "page.md") == page
+
+
+@pytest.mark.parametrize(
+    "text", ["", "text", f"a\n{FIRST}\nb", f"a\n{LAST}\nb", f"{LAST}\n{FIRST}\n"]
+)
+def test_a_page_without_marks_is_refused(text):
     with pytest.raises(ValueError, match=r"page\.md must have the lines"):
-        between("no marks", front.MARKS, "new", "page.md")
+        between(text, front.MARKS, "new", "page.md")
 
 
 def test_pages_are_written_from_the_file(tmp_path, monkeypatch):

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 import verdicts
 import yaml
-from verdicts import BOUNDS, FULL, MARKS, README, ROOT, VERDICTS, Claim, judge, load_claims
+from verdicts import (
+    BOUNDS,
+    FULL,
+    README,
+    RESULTS,
+    ROOT,
+    SHOWN,
+    VERDICTS,
+    Claim,
+    judge,
+    load_claims,
+)
 
 from ivae.support.records import Record, load, save
 
@@ -160,65 +171,75 @@ def test_bounds_are_at_least_or_at_most(name, bounds):
         replace(CLAIM, **{name: bounds})
 
 
-def test_the_table_replaces_only_what_is_between_the_marks():
-    before, after = "# Title\n\ntext | with | bars\n", "\n\n## More\n<!-- other -->\n"
-    text = f"{before}{MARKS[0]}\nold\n{MARKS[1]}{after}"
-    new = verdicts.with_table(text, "| new |")
-    assert new == f"{before}{MARKS[0]}\n| new |\n{MARKS[1]}{after}"
-    assert verdicts.with_table(new, "| new |") == new
-    assert verdicts.with_table(new, "old") == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "text", f"a\n{MARKS[0]}\nb", f"a\n{MARKS[1]}\nb", f"{MARKS[1]}\n{MARKS[0]}\n"]
-)
-def test_a_readme_without_marks_is_refused(text):
-    with pytest.raises(ValueError, match=r"README\.md must have the lines"):
-        verdicts.with_table(text, "table")
-
-
-def test_the_tables_show_every_claim_with_its_numbers(tmp_path):
+def test_the_results_page_shows_every_claim_with_its_numbers(tmp_path):
     save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
     claims = [CLAIM, replace(CLAIM, id="strict", reproduced={"at_least": 0.96})]
     full = verdicts.verdicts(claims, tmp_path)
     here = tmp_path / "here"
-    page, readme = verdicts.results_page(claims, full, here), verdicts.readme_table(claims, full)
-    for claim, verdict in zip(claims, ("reproduced", "partly"), strict=True):
-        for table in (page, readme):
-            (row,) = [line for line in table.splitlines() if claim.id in line]
+    for page in (verdicts.results_page(claims, full), verdicts.results_page(claims, full, here)):
+        for claim, verdict in zip(claims, ("reproduced", "partly"), strict=True):
+            (row,) = [line for line in page.splitlines() if claim.id in line]
             assert "0.950 (0.912 to 0.979)" in row
-            assert re.search(rf"\| \**{verdict}\** \|", row)
-    assert "0.700 of 1" not in page
+            assert f"| **{verdict}** |" in row
+        assert page.startswith("Of 2 claims 1 are reproduced, 1 partly, and 0 are not.")
+        assert "0.700 of 1" not in page
     save(record_of(scores=[0.7]), here / "05_figure_1.json")
     assert verdicts.results_page(claims, full, here).count("0.700 of 1") == len(claims)
 
 
-def test_a_tables_rows_have_as_many_cells_as_its_head(tmp_path):
+def test_a_tables_rows_have_as_many_cells_as_its_head(tmp_path, monkeypatch):
     save(record_of(scores=[0.95]), tmp_path / "05_figure_1.json")
     full = verdicts.verdicts([CLAIM], tmp_path)
-    for table in (
+    monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
+    for page in (
         verdicts.readme_table([CLAIM], full),
-        *verdicts.results_page([CLAIM], full, tmp_path).split("\n\n"),
+        verdicts.results_page([CLAIM], full),
+        verdicts.results_page([CLAIM], full, tmp_path),
     ):
-        assert len({line.count("|") for line in table.splitlines()}) == 1
+        _, *tables = page.split("\n\n")
+        for table in tables:
+            assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_writing_leaves_the_verdicts_in_both_places(tmp_path, monkeypatch):
-    text = f"head\n{MARKS[0]}\n{MARKS[1]}\nfoot\n"
-    for name in ("FULL", "README", "VERDICTS", "CLAIMS"):
+def test_the_readme_shows_the_chosen_claims_in_few_words(tmp_path, monkeypatch):
+    save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
+    claims = [CLAIM, replace(CLAIM, id="hidden", reproduced={"at_least": 0.96})]
+    monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words", "later": "not judged yet"})
+    head, table = verdicts.readme_table(claims, verdicts.verdicts(claims, tmp_path)).split("\n\n")
+    assert head == "Of 2 claims 1 are reproduced, 1 partly, and 0 are not. Some of them:"
+    _, _, row = table.splitlines()
+    assert row == "| in few words | > .95 | 0.950 (0.912 to 0.979) | reproduced |"
+
+
+def test_the_claims_chosen_for_the_readme_are_six_and_of_every_kind():
+    """So that nobody takes only those that were won, or only those that were lost."""
+    assert len(SHOWN) == 6
+    full = verdicts.verdicts(CLAIMS, FULL)
+    shown = [full[name].verdict for name in SHOWN]
+    share = sum(one.verdict == "reproduced" for one in full.values()) / len(full)
+    assert abs(shown.count("reproduced") / len(shown) - share) <= 0.1
+    assert set(shown) == {one.verdict for one in full.values()}
+
+
+def test_writing_leaves_the_verdicts_in_all_places(tmp_path, monkeypatch):
+    text = f"head\n{verdicts.MARKS[0]}\n{verdicts.MARKS[1]}\nfoot\n"
+    for name in ("FULL", "README", "RESULTS", "VERDICTS", "CLAIMS"):
         monkeypatch.setattr(verdicts, name, tmp_path / name)
-    (tmp_path / "README").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
+    for page in ("README", "RESULTS"):
+        (tmp_path / page).write_text(text, encoding="utf-8")
     save(record_of(scores=[0.95]), tmp_path / "FULL" / "05_figure_1.json")
     elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
     monkeypatch.setattr(verdicts, "load_claims", lambda: [CLAIM, elsewhere])
     assert set(verdicts.write()) == {"a-claim"}
     (row,) = json.loads((tmp_path / "VERDICTS").read_text(encoding="utf-8"))
     assert (row["claim"], row["verdict"]) == ("a-claim", "reproduced")
-    readme = (tmp_path / "README").read_text(encoding="utf-8")
-    assert readme.startswith("head\n")
-    assert readme.endswith("\nfoot\n")
-    assert "a-claim" in readme
-    assert "elsewhere" not in readme
+    for page, shown in (("README", "in few words"), ("RESULTS", "**a-claim**")):
+        written = (tmp_path / page).read_text(encoding="utf-8")
+        assert written.startswith("head\n")
+        assert written.endswith("\nfoot\n")
+        assert shown in written
+        assert "elsewhere" not in written
 
 
 def series_of(chapter):
@@ -265,8 +286,7 @@ def test_the_committed_verdicts_are_those_of_the_committed_records():
         pytest.skip("no full records have been judged yet")
     full = verdicts.verdicts(CLAIMS, FULL)
     assert VERDICTS.read_text(encoding="utf-8") == verdicts.as_json(full)
-    judged = [claim for claim in CLAIMS if claim.id in full]
-    readme = README.read_text(encoding="utf-8")
-    assert verdicts.with_table(readme, verdicts.readme_table(judged, full)) == readme
-    for claim in judged:
+    assert verdicts.readme_table(CLAIMS, full) in README.read_text(encoding="utf-8")
+    assert verdicts.results_page(CLAIMS, full) in RESULTS.read_text(encoding="utf-8")
+    for claim in (claim for claim in CLAIMS if claim.id in full):
         assert load(FULL / f"{claim.chapter}.json").settings["mode"] == "full"
