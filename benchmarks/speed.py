@@ -26,7 +26,8 @@ import torch
 import usual_loop
 
 from ivae import data, metrics, models
-from ivae.models import LatentVariableModel, Network
+from ivae.models import LatentVariableModel
+from ivae.nets import Network
 from ivae.objectives import Bound, Objective, beta_tc_vae, released_objective
 from ivae.schedules import Schedule
 from ivae.support.records import Record, provenance, save

@@ -5,8 +5,9 @@ import json
 import bands
 import numpy as np
 import pytest
-from companion.protocols import turned_back
 
+from companion.protocols import PROTOCOLS
+from ivae.objectives import RELEASED_WEIGHTS
 from ivae.support.records import Record, save
 from ivae.sweeps.runs import Run
 from ivae.sweeps.sweep import fit
@@ -153,9 +154,9 @@ N_SEEDS = 3
 @pytest.mark.skipif(not bands.BANDS.exists(), reason="no full records have been made yet")
 def test_a_wrong_weight_or_schedule_is_outside_a_band():
     of_chapter = json.loads(bands.BANDS.read_text(encoding="utf-8"))["06_figure_2"]
-    released = turned_back()["as released"]
+    released = PROTOCOLS["released"] | {"weights": RELEASED_WEIGHTS}
     runs = [
-        Run(**(released | change), data_seed=1, seed=seed)
+        Run.of(**(released | change), data_seed=1, seed=seed)
         for change in MUTATIONS.values()
         for seed in range(1, 1 + N_SEEDS)
     ]

@@ -16,7 +16,7 @@ import verdicts
 
 from ivae.support import records
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 GLUED = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]+))?`")

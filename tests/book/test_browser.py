@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.ensure_chromium import find
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(
     path.relative_to(HTML).as_posix()
