@@ -204,7 +204,10 @@ def _on_cluster(
     note: Callable[..., None],
     finish: Callable[..., None],
 ) -> None:
-    from distributed import Client, as_completed  # Slow to import, and needed here alone.
+    try:
+        from distributed import Client, as_completed  # Slow to import, and needed here alone.
+    except ImportError as error:
+        raise ImportError("a scheduler needs Dask: pip install '.[cluster]'.") from error
 
     client = Client(scheduler) if isinstance(scheduler, str) else scheduler
     waiting: dict[Any, list[Run]] = {}
