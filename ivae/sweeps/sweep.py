@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -204,10 +205,9 @@ def _on_cluster(
     note: Callable[..., None],
     finish: Callable[..., None],
 ) -> None:
-    try:
-        from distributed import Client, as_completed  # Slow to import, and needed here alone.
-    except ImportError as error:
-        raise ImportError("a scheduler needs Dask: pip install '.[cluster]'.") from error
+    if find_spec("distributed") is None:
+        raise ImportError("a scheduler needs Dask: pip install '.[cluster]'.")
+    from distributed import Client, as_completed  # Slow to import, and needed here alone.
 
     client = Client(scheduler) if isinstance(scheduler, str) else scheduler
     waiting: dict[Any, list[Run]] = {}
