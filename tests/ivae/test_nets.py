@@ -5,14 +5,12 @@ import math
 import pytest
 import torch
 
-from ivae.nets import MLP, Linear, LinearOfSegment, pick_rows, row_index, sum_rows
-from ivae.support.seeds import generator
-
-torch.set_default_dtype(torch.float32)
+from ivae.nets import MLP, Linear, LinearOfSegment, Network, pick_rows, row_index
+from ivae.support.seeds import seeded_generator
 
 
 def generators(n=3):
-    return [generator(seed, "initialisation") for seed in range(n)]
+    return [seeded_generator(seed, "initialisation") for seed in range(n)]
 
 
 @pytest.mark.parametrize("activation", ["xtanh", "leaky-relu"])
@@ -63,55 +61,9 @@ def test_picked_rows_are_the_rows():
             torch.testing.assert_close(picked[e, head], table[e, head, u[e]])
 
 
-def test_summed_rows_are_the_gradient_of_the_picked():
-    table = torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True)
-    index = row_index(torch.randint(0, 5, (2, 7)), (2,), 5)
-    grad = torch.randn(2, 7, 4, dtype=torch.float64)
-    (expected,) = torch.autograd.grad(pick_rows(table, index), table, grad)
-    torch.testing.assert_close(sum_rows(grad, index, 10).view(2, 5, 4), expected)
-
-
-@pytest.mark.parametrize("activation", ["xtanh", "leaky-relu"])
-@pytest.mark.parametrize("n_layers", [1, 2, 4])
-@pytest.mark.parametrize(("n_in", "n_segments"), [(4, 0), (4, 6), (0, 6)])
-@pytest.mark.parametrize("hidden", [7, 20])  # Narrow products take another way than wide ones.
-def test_pulling_back_is_what_autograd_does(activation, n_layers, n_in, n_segments, hidden):
-    net = MLP(
-        *(generators(), (2,), n_in, 5),
-        hidden=hidden,
-        n_layers=n_layers,
-        activation=activation,
-        n_segments=n_segments,
-    ).double()
-    x = torch.randn(3, 9, n_in, dtype=torch.float64, requires_grad=True) if n_in else None
-    u = torch.randint(0, 6, (3, 9)) if n_in and n_segments else None
-    out, tape = net.run(x, u)
-    grad = torch.randn_like(out)
-    wanted = [*net.parameters(), *([x] if n_in else [])]
-    expected = torch.autograd.grad(out, wanted, grad)
-    found = [torch.full_like(parameter, torch.nan) for parameter in net.parameters()]
-    with torch.no_grad():
-        of_first = net.pull_back(tape, grad, found)
-        if n_in:
-            found.append(net.pull_back_to_input(of_first).view(3, 2, 9, n_in).sum(1))
-    for ours, autograds in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, autograds)
-
-
-def test_a_members_weights_depend_on_its_own_generator_alone():
-    def net(seeds):
-        made = [generator(seed, "initialisation") for seed in seeds]
-        return MLP(made, (2,), 3, 2, hidden=4, n_layers=3, activation="xtanh", n_segments=5)
-
-    together, alone = net([4, 9, 2]), net([9])
-    for both, single in zip(together.parameters(), alone.parameters(), strict=True):
-        torch.testing.assert_close(both[1:2], single, rtol=0, atol=0)
-        assert not torch.equal(both[0], both[1])
-
-
 def layers(n_in, n_out, n_segments, *initialisation):
     """Return the weights of a layer, all draws in one, and its biases."""
-    made = [generator(seed, "initialisation") for seed in range(3)]
+    made = generators()
     if not n_segments:
         layer = Linear(made, (2,), n_in, n_out, *initialisation)
         return [layer.weight], layer.bias
@@ -148,16 +100,9 @@ def test_xavier_scales_the_weights_and_leaves_the_biases(n_in, n_out, n_segments
         torch.testing.assert_close(other, weight * ratio)
 
 
-@pytest.mark.parametrize("initialisation", [{}, {"initialisation": "uniform"}])
-def test_by_default_weights_and_biases_are_the_generators_draws(initialisation):
-    net = MLP(
-        *(generators(), (2,), 4, 5),
-        hidden=7,
-        n_layers=3,
-        activation="xtanh",
-        n_segments=6,
-        **initialisation,
-    )
+def test_by_default_weights_and_biases_are_the_generators_draws():
+    shape = {"hidden": 7, "n_layers": 3, "activation": "xtanh"}
+    net = MLP(generators(), (2,), 4, 5, n_segments=6, **shape)
     drawn = [[], [], []]
     shapes = [((2, 4, 7), 10), ((2, 6, 7), 10), ((2, 1, 7), 10), ((2, 7, 7), 7), ((2, 1, 7), 7)]
     for of_member, own in zip(drawn, generators(), strict=True):
@@ -168,17 +113,32 @@ def test_by_default_weights_and_biases_are_the_generators_draws(initialisation):
 
 
 def test_xavier_reaches_every_layer_of_a_network():
-    def net(initialisation):
-        return MLP(
-            *(generators(), (2,), 4, 5),
-            hidden=30,
-            n_layers=4,
-            activation="xtanh",
-            initialisation=initialisation,
-            n_segments=6,
-        )
-
-    for (name, one), other in zip(
-        net("xavier").named_parameters(), net("uniform").parameters(), strict=True
-    ):
+    xavier, uniform = (
+        MLP(generators(), (2,), 4, 5, n_segments=6, **Network(30, 4, initialisation=name).shape)
+        for name in ("xavier", "uniform")
+    )
+    for (name, one), other in zip(xavier.named_parameters(), uniform.parameters(), strict=True):
         assert torch.equal(one, other) == name.endswith("bias")
+
+
+def test_a_network_says_its_shape_and_that_of_the_decoder():
+    net = Network(hidden=5, n_layers=4, decoder_layers=1)
+    assert net.shape == Network(hidden=5, n_layers=4).decoder_shape
+    assert net.decoder_shape == net.shape | {"n_layers": 1}
+    assert Network(decoder_layers=3) == Network()  # As many as the others have anyway.
+    assert hash(Network(decoder_layers=3)) == hash(Network())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"hidden": 0}, "hidden must be a whole number >= 1; got 0"),
+        ({"n_layers": 1.5}, "n_layers must be a whole number >= 1; got 1.5"),
+        ({"activation": "relu"}, "activation must be one of xtanh, leaky-relu"),
+        ({"initialisation": "he"}, "initialisation must be one of uniform, xavier, lecun; got"),
+        ({"decoder_layers": 0}, "decoder_layers must be a whole number >= 1; got 0"),
+    ],
+)
+def test_networks_that_cannot_be_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        Network(**values)
