@@ -46,6 +46,9 @@ def test_ramps_are_straight_and_then_level():
     ("options", "message"),
     [
         ({"learning_rate": [0.1, -1]}, "learning_rate must be a finite number above 0; got -1"),
+        ({"learning_rate": -0.1}, "learning_rate must be a finite number above 0; got -0.1"),
+        ({"epochs": 0}, "epochs must be a whole number >= 1; got 0"),
+        ({"batch_size": 6.4}, "batch_size must be a whole number >= 1; got 6.4"),
         ({"decay": "step"}, "decay must be one of cosine, constant, plateau; got 'step'"),
         ({"decay": ["cosine", "step"]}, "decay must be one of"),
         ({"patience": -1}, "patience must be a whole number >= 0"),

@@ -1,4 +1,7 @@
-"""One loop for an ensemble: equal to single runs, to the usual loop, and to itself."""
+"""One loop for an ensemble: equal to the usual loop, and to itself; members that differ are apart.
+
+That members train as they would alone is tested of every model in test_all_models.py.
+"""
 
 from dataclasses import fields, replace
 from types import SimpleNamespace
@@ -10,16 +13,14 @@ import torch
 from benchmarks.usual_loop import UsualModel
 from ivae import data, metrics, models
 from ivae.engine.batches import Minibatches
-from ivae.engine.shards import Shard
-from ivae.models import Network
+from ivae.nets import Network
 from ivae.objectives import (
     Bound,
     Decomposition,
-    ImportanceWeighted,
     beta_tc_vae,
     released_objective,
 )
-from ivae.schedules import LearningRates, Ramp, Schedule, Weights
+from ivae.schedules import Ramp, Schedule
 from ivae.support.seeds import seeded_generator
 from ivae.training import _Report, train
 
@@ -33,37 +34,13 @@ def ivae(seeds, **options):
     return models.ivae(2, 3, 4, seeds=seeds, network=SMALL, **options).double()
 
 
-def fit(model, dataset=TRUTH, schedule=SHORT):
-    return train(model, dataset.x, dataset.u, dataset.z, schedule=schedule, progress=False)
+def fit(model, dataset=TRUTH, **how):
+    options = {"schedule": SHORT, "progress": False} | how
+    return train(model, dataset.x, dataset.u, dataset.z, **options)
 
 
 def parameters(model, member):
     return [parameter[member] for parameter in model.parameters()]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        ivae,
-        lambda seeds: ivae(seeds, n_components=2),
-        lambda seeds: models.vae(2, 3, seeds=seeds, network=SMALL).double(),
-        lambda seeds: models.vae(2, 3, seeds=seeds, prior="laplace", network=SMALL).double(),
-    ],
-    ids=["iVAE k=1", "iVAE k=2", "VAE gaussian", "VAE laplace"],
-)
-def test_an_ensemble_equals_single_runs(make):
-    seeds = [3, 0, 8]
-    together = make(seeds)
-    history = fit(together)
-    for member, seed in enumerate(seeds):
-        alone = make([seed])
-        single = fit(alone)
-        for both, one in zip(parameters(together, member), parameters(alone, 0), strict=True):
-            torch.testing.assert_close(both, one, rtol=1e-5, atol=1e-5)
-        for name in ("elbo", "reconstruction", "kl", "mcc", "mcc_sampled"):
-            np.testing.assert_allclose(
-                getattr(history, name)[:, member], getattr(single, name)[:, 0], atol=1e-5
-            )
 
 
 def test_members_may_have_their_own_data():
@@ -79,7 +56,7 @@ def test_members_may_have_their_own_data():
 def plain_copy(model):
     """The usual single model with the weights of the ensemble's only member."""
     plain = UsualModel(2, 3, 4).double()
-    encoder, first = model.encoder, model.encoder.first
+    encoder, first = model.encoder.net, model.encoder.net.first
     inputs = torch.cat((first.weight, first.rows), -2)
     sources = {
         plain.decoder: [(layer.weight[0], layer.bias[0]) for layer in layers(model.decoder)],
@@ -181,7 +158,7 @@ def test_history_reports_the_final_model():
 def test_training_improves_the_elbo_and_recovers_easy_sources():
     easy = data.generate("linear", 0, 2, 2, 10, 500)
     model = models.ivae(2, 2, 10, seeds=[0, 1])
-    history = fit(model, easy, Schedule(epochs=20))
+    history = fit(model, easy, schedule=Schedule(epochs=20))
     assert (history.elbo[-1] > history.elbo[0] + 1).all()
     assert (history.mcc[-1] > 0.95).all()
 
@@ -201,12 +178,8 @@ def test_a_vae_takes_any_labels():
 
 
 VARIED = {
-    "rates": (Schedule(epochs=3, batch_size=16, learning_rate=[0.03, 0.001, 0.01]), None, {}),
-    "decays": (
-        Schedule(epochs=6, batch_size=16, decay=["plateau", "cosine", "constant"]),
-        None,
-        {},
-    ),
+    "rates": (replace(SHORT, learning_rate=[0.03, 0.001, 0.01]), None, {}),
+    "decays": (replace(SHORT, epochs=6, decay=["plateau", "cosine", "constant"]), None, {}),
     "weights": (
         SHORT,
         Decomposition([1, 100, 9], [1, 1, 5], Ramp(0, [0, 1, 5], 0.5), [1, 10, 5]),
@@ -214,8 +187,7 @@ VARIED = {
     ),
     "beta": (SHORT, Bound([1, 4, 0]), {}),
     "variances": (SHORT, None, {"decoder_variance": [0.1, 0.01, 1.0]}),
-    "draws": (SHORT, ImportanceWeighted(3), {}),
-    "held out": (Schedule(epochs=3, batch_size=16, held_out=0.2), None, {}),
+    "held out": (replace(SHORT, held_out=0.2), None, {}),
 }
 
 
@@ -229,45 +201,20 @@ def one_of_three(value, e):
 def test_members_that_differ_equal_single_runs(name):
     schedule, objective, options = VARIED[name]
     together = ivae([3, 0, 8], **options)
-    history = train(
-        *(together, TRUTH.x, TRUTH.u, TRUTH.z),
-        schedule=schedule,
-        objective=objective,
-        progress=False,
-    )
+    history = fit(together, schedule=schedule, objective=objective)
     for e, seed in enumerate([3, 0, 8]):
         alone = ivae([seed], **{k: one_of_three(v, e) for k, v in options.items()})
         rate, decay = (one_of_three(getattr(schedule, n), e) for n in ("learning_rate", "decay"))
-        single = train(
-            *(alone, TRUTH.x, TRUTH.u, TRUTH.z),
-            schedule=replace(schedule, learning_rate=rate, decay=decay),
-            objective=objective
-            and type(objective)(**{f.name: one_of_three(getattr(objective, f.name), e)
-                                   for f in fields(objective)}),
-            progress=False,
-        )  # fmt: skip
+        of_one = replace(schedule, learning_rate=rate, decay=decay)
+        its = objective
+        if objective is not None:
+            given = {f.name: getattr(objective, f.name) for f in fields(objective)}
+            its = type(objective)(**{name: one_of_three(value, e) for name, value in given.items()})
+        single = fit(alone, schedule=of_one, objective=its)
         for both, one in zip(parameters(together, e), parameters(alone, 0), strict=True):
             torch.testing.assert_close(both, one, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(history.objective[:, e], single.objective[:, 0], rtol=1e-5)
-
-
-def test_a_plateau_lowers_the_rate_of_members_that_ask_for_it_alone():
-    schedule = Schedule(steps=20, evaluate_every=5, decay=["plateau", "constant"], batch_size=16)
-    shard = shard_of(ivae([0, 1]), schedule)
-    shard.advance(lambda step: None)
-    for _ in range(2):  # Two evaluations that are worse than all before.
-        shard.standing.judge([0, 1], np.array([-1e9, -1e9]), schedule)
-    _, rates = next(shard._settings(1))
-    torch.testing.assert_close(rates, torch.tensor([1e-4, 1e-2], dtype=torch.float64))
-
-
-def shard_of(model, schedule, objective=None):
-    x, u = model.check_data(TRUTH.x, TRUTH.u)
-    objective = objective or Bound()
-    data_of = Minibatches(x, u, model.seeds, schedule.batch_size, schedule.held_out, (2,))
-    weights = Weights(objective.weights, model.n_members)
-    rates = LearningRates(schedule, model.n_members)
-    return Shard(model, data_of, None, objective, weights, rates, schedule)
+        np.testing.assert_allclose(history.mcc[:, e], single.mcc[:, 0], atol=1e-5)
 
 
 def test_steps_and_epochs_measure_the_same_training():
@@ -307,10 +254,9 @@ def test_held_out_samples_are_scored_and_not_trained_on():
 
 
 def test_a_member_stops_early_and_the_others_go_on(capsys):
-    schedule = Schedule(epochs=12, batch_size=16, stop_after=2, decay="constant",
-                        learning_rate=[0.01, 1e-9])  # fmt: skip
+    schedule = replace(SHORT, epochs=12, stop_after=2, decay="constant", learning_rate=[0.01, 1e-9])
     model, patient = ivae([0, 1]), ivae([0])
-    history = train(model, TRUTH.x, TRUTH.u, TRUTH.z, schedule=schedule, label="here")
+    history = fit(model, schedule=schedule, label="here", progress=True)
     assert history.stopped.keys() == {1}
     assert "here: member 1 (seed 1) stopped after" in capsys.readouterr().out
     t = int(np.flatnonzero(history.steps == history.stopped[1])[0])
@@ -321,8 +267,7 @@ def test_a_member_stops_early_and_the_others_go_on(capsys):
 
 
 def test_when_all_have_stopped_the_training_ends():
-    schedule = Schedule(epochs=50, batch_size=16, stop_after=1, decay="constant",
-                        learning_rate=1e-9)  # fmt: skip
+    schedule = replace(SHORT, epochs=50, stop_after=1, decay="constant", learning_rate=1e-9)
     history = fit(ivae([0, 1]), schedule=schedule)
     assert history.stopped.keys() == {0, 1}
     assert len(history.steps) < 50
@@ -332,8 +277,8 @@ def test_when_all_have_stopped_the_training_ends():
 def explode_after(step, member, what):
     """Make one member's minibatches or weights infinite in the middle of an epoch."""
 
-    def wrapped(self, epoch, first, last):
-        for i, (x, u, noise) in enumerate(steps_of(self, epoch, first, last)):
+    def wrapped(self, epoch, first=0, last=None):
+        for i, (x, u, noise) in enumerate(minibatches_of(self, epoch, first, last)):
             if epoch * self.steps_per_epoch + first + i == step and member in self.seeds:
                 e = self.seeds.index(member)
                 x, noise = x.clone(), noise.clone()
@@ -343,20 +288,18 @@ def explode_after(step, member, what):
     return wrapped
 
 
-steps_of = Minibatches.steps
+minibatches_of = Minibatches.of_epoch
 
 
-@pytest.mark.parametrize(
-    ("what", "cause"),
-    [("x", "its reconstruction term"), ("noise", "its reconstruction term")],
-)
-def test_a_diverged_member_is_frozen_and_the_others_are_untouched(what, cause, monkeypatch, capsys):
+@pytest.mark.parametrize("what", ["x", "noise"])
+def test_a_diverged_member_is_frozen_and_the_others_are_untouched(what, monkeypatch, capsys):
     untouched, sick = ivae([5, 6, 7]), ivae([5, 6, 7])
-    expected = fit(untouched)
-    monkeypatch.setattr(Minibatches, "steps", explode_after(17, 6, what))
-    history = train(sick, TRUTH.x, TRUTH.u, TRUTH.z, schedule=SHORT, label="here")
+    constant = replace(SHORT, decay="constant")
+    expected = fit(untouched, schedule=constant)
+    monkeypatch.setattr(Minibatches, "of_epoch", explode_after(17, 6, what))
+    history = fit(sick, schedule=constant, label="here", progress=True)
     assert list(history.diverged) == [1]
-    assert history.diverged[1] == f"{cause} is no longer finite in step 18"
+    assert history.diverged[1] == "its reconstruction term is no longer finite in step 18"
     assert "here: member 1 (seed 6) diverged, its" in capsys.readouterr().out
     assert np.isnan(history.objective[1:, 1]).all()
     assert np.isfinite(history.objective[0, 1])
@@ -365,25 +308,11 @@ def test_a_diverged_member_is_frozen_and_the_others_are_untouched(what, cause, m
         for a, b in zip(parameters(sick, e), parameters(untouched, e), strict=True):
             assert torch.equal(a, b)
 
-    monkeypatch.setattr(Minibatches, "steps", steps_of)
+    monkeypatch.setattr(Minibatches, "of_epoch", minibatches_of)
     before = ivae([6])
-    shard = shard_of(before, replace(SHORT, evaluate_every=17))
-    shard.advance(lambda step: None)
-    for a, b in zip(parameters(sick, 1), parameters(shard.model, 0), strict=True):
+    fit(before, schedule=replace(constant, steps=17))
+    for a, b in zip(parameters(sick, 1), parameters(before, 0), strict=True):
         torch.testing.assert_close(a, b)  # As it was before step 18.
-
-
-def test_an_infinite_gradient_is_told_from_an_infinite_objective():
-    shard = shard_of(ivae([5, 6, 7]), SHORT)
-    shard.adam.gradients[3][2].fill_(torch.nan)
-    terms = torch.ones(3, 3, dtype=torch.float64)
-    terms[0, 0] = torch.inf
-    assert shard._freeze_diverged(terms) == [1]
-    assert shard.standing.diverged == {
-        0: "its objective is no longer finite in step 1",
-        2: "its gradient is no longer finite in step 1",
-    }
-    assert shard.live_model.seeds == (6,)
 
 
 def test_when_all_diverge_an_error_says_why():
@@ -400,35 +329,16 @@ def test_estimates_that_overflow_cost_their_member_alone(given):
     model = ivae([0, 1]).float()
     schedule = Schedule(**({"epochs": 20, "batch_size": 64} | given))
     with torch.no_grad():
-        model.encoder.rest[-1].bias[0, 1] += 170 if not given else 0  # A deviation of e^85.
+        model.encoder.net.rest[-1].bias[0, 1] += 170 if not given else 0  # A deviation of e^85.
     history = fit(model, schedule=schedule)
     assert list(history.diverged) == [0]
     assert np.isfinite(history.mcc[:, 1]).all()
 
 
-@pytest.mark.parametrize("with_sources", [True, False])
-def test_a_shard_lost_at_once_does_not_hide_the_others(with_sources, monkeypatch):
-    monkeypatch.setattr("ivae.workers.MEMBERS_AT_ONCE", 2)
-    model = ivae([0, 1, 2, 3]).float()
-    z = TRUTH.z if with_sources else None
-    schedule = Schedule(steps=20, evaluate_every=20, learning_rate=[1e30, 1e30, 0.01, 0.01])
-    history = train(model, TRUTH.x, TRUTH.u, z, schedule=schedule, processes=1, progress=False)
-    assert list(history.diverged) == [0, 1]
-    np.testing.assert_array_equal(history.steps, [20])
-    assert np.isfinite(history.elbo[0, 2:]).all()
-    assert np.isnan(history.elbo[0, :2]).all()
-    if with_sources:
-        assert np.isfinite(history.mcc[0, 2:]).all()
-
-
 def test_large_held_out_batches_keep_the_stratified_estimate_finite():
     schedule = Schedule(epochs=1, batch_size=200, held_out=0.7)
-    history = train(
-        *(ivae([0]), TRUTH.x, TRUTH.u),
-        schedule=schedule,
-        objective=beta_tc_vae(2.0, estimator="stratified"),
-        progress=False,
-    )
+    objective = beta_tc_vae(2.0, estimator="stratified")
+    history = fit(ivae([0]), schedule=schedule, objective=objective)
     assert np.isfinite(history.held_out).all()
 
 
@@ -456,12 +366,11 @@ def test_single_precision_follows_double():
 
 @pytest.mark.slow
 def test_processes_change_nothing(monkeypatch):
-    monkeypatch.setattr("ivae.workers.MEMBERS_AT_ONCE", 2)
+    monkeypatch.setattr("ivae.engine.processes.MEMBERS_AT_ONCE", 2)
     here, there = ivae([0, 1, 2, 3, 4]), ivae([0, 1, 2, 3, 4])
     schedule = Schedule(epochs=2, batch_size=16, learning_rate=[0.01] * 4 + [0.002])
-    options = {"schedule": schedule, "progress": False}
-    expected = train(here, TRUTH.x, TRUTH.u, TRUTH.z, processes=1, **options)
-    history = train(there, TRUTH.x, TRUTH.u, TRUTH.z, processes=2, **options)
+    expected = fit(here, schedule=schedule, processes=1)
+    history = fit(there, schedule=schedule, processes=2)
     np.testing.assert_allclose(history.objective, expected.objective, rtol=1e-9)
     np.testing.assert_allclose(history.mcc_sampled, expected.mcc_sampled, rtol=1e-7)
     for a, b in zip(here.parameters(), there.parameters(), strict=True):
@@ -473,13 +382,8 @@ def test_the_released_protocol_gives_the_mcc_that_the_released_code_gives():
     """Seven runs of the released code at its defaults were measured: .906 to .924, mean .918."""
     truth = data.generate("released", 1)
     model = models.ivae(5, 5, 40, seeds=range(2), decoder_variance=0.1)
-    history = train(
-        *(model, truth.x, truth.u, truth.z),
-        schedule=Schedule(epochs=20, decay="plateau", evaluate_every=625),
-        objective=released_objective(),
-        processes=1,
-        progress=False,
-    )
+    schedule = Schedule(epochs=20, decay="plateau", evaluate_every=625)
+    history = fit(model, truth, schedule=schedule, objective=released_objective(), processes=1)
     assert ((history.mcc_sampled[-1] > 0.90) & (history.mcc_sampled[-1] < 0.93)).all()
 
 
@@ -515,41 +419,3 @@ GOOD = (TRUTH.x, TRUTH.u, TRUTH.z)
 def test_bad_input_is_named(x, u, z, message):
     with pytest.raises(ValueError, match=message):
         train(ivae([0, 1]), x, u, z, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"epochs": 0}, "epochs must be a whole number >= 1; got 0"),
-        ({"batch_size": 6.4}, "batch_size must be a whole number >= 1; got 6.4"),
-        ({"learning_rate": -0.1}, "learning_rate must be a finite number above 0; got -0.1"),
-    ],
-)
-def test_bad_schedules_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        Schedule(**options)
-
-
-@pytest.mark.parametrize("objective", [Bound(), released_objective(), ImportanceWeighted(2)])
-def test_an_ensemble_on_bits_equals_single_runs_and_improves(objective):
-    bits = data.generate("bernoulli", 0, 2, 3, 4, 50)
-    network = Network(hidden=12, decoder_layers=1)
-
-    def fitted(seeds):
-        model = models.ivae(2, 3, 4, seeds=seeds, network=network, likelihood="bernoulli").double()
-        options = {"schedule": SHORT, "objective": objective, "progress": False}
-        return model, train(model, bits.x, bits.u, bits.z, **options)
-
-    together, history = fitted([3, 0, 8])
-    for member, seed in enumerate((3, 0, 8)):
-        alone, single = fitted([seed])
-        for both, one in zip(parameters(together, member), parameters(alone, 0), strict=True):
-            torch.testing.assert_close(both, one)
-        np.testing.assert_allclose(history.elbo[:, member], single.elbo[:, 0])
-    assert (history.objective[-1] > history.objective[0]).all()
-
-
-def test_bits_that_are_none_are_refused_before_training():
-    model = models.vae(2, 3, seeds=[0], network=SMALL, likelihood="bernoulli").double()
-    with pytest.raises(ValueError, match="x must hold nothing but 0 and 1 for a Bernoulli"):
-        fit(model)

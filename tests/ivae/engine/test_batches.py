@@ -1,5 +1,7 @@
 """Each member's minibatches: every row once, its own order, and any step at any time."""
 
+from itertools import chain, islice
+
 import pytest
 import torch
 
@@ -19,7 +21,7 @@ def minibatches(seeds=(4, 9), size=4, held_out=0.0, shared=True, noise_shape=(2,
 
 
 def together(data, epoch, first=0, last=None):
-    parts = list(data.steps(epoch, first, data.steps_per_epoch if last is None else last))
+    parts = list(data.of_epoch(epoch, first, last))
     return [torch.cat([part[i] for part in parts], 1) for i in range(3)]
 
 
@@ -27,7 +29,7 @@ def together(data, epoch, first=0, last=None):
 @pytest.mark.parametrize("shared", [True, False])
 def test_an_epoch_has_every_row_once(size, shared):
     data = minibatches(size=size, shared=shared)
-    sizes = [x.shape[1] for x, _, _ in data.steps(0, 0, data.steps_per_epoch)]
+    sizes = [x.shape[1] for x, _, _ in data.of_epoch(0)]
     assert len(sizes) == data.steps_per_epoch
     assert all(s == size for s in sizes[:-1])
     x, u, noise = together(data, 0)
@@ -47,6 +49,13 @@ def test_any_step_can_be_had_at_any_time():
         part = together(other, 3, first, last)
         for a, b in zip(part, whole, strict=True):
             assert torch.equal(a, b[:, first * 4 : last * 4])
+
+
+def test_without_an_end_one_epoch_follows_another():
+    data = minibatches()
+    one, two = data.of_epoch(0), data.of_epoch(1)
+    for ours, expected in zip(islice(data, 2 * data.steps_per_epoch), chain(one, two), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -15,12 +15,13 @@ import pytest
 import torch
 
 from ivae import data, models
-from ivae.models import Network
+from ivae.nets import Network
 from ivae.objectives import released_objective
 from ivae.schedules import Schedule
 from ivae.training import train
 
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 TRUTH = data.generate("paper", 0, 2, 3, 4, 50)
 SCHEDULE = Schedule(epochs=6, batch_size=16, decay=["plateau", "cosine", "cosine"], held_out=0.1)
 
@@ -28,7 +29,10 @@ SCHEDULE = Schedule(epochs=6, batch_size=16, decay=["plateau", "cosine", "cosine
 def run(folder, schedule=SCHEDULE, seeds=(0, 1, 2), **options):
     model = models.ivae(2, 3, 4, seeds=seeds, network=Network(hidden=8))
     history = train(
-        *(model, TRUTH.x, TRUTH.u, TRUTH.z),
+        model,
+        TRUTH.x,
+        TRUTH.u,
+        TRUTH.z,
         schedule=schedule,
         objective=released_objective(),
         checkpoint=folder,
@@ -45,9 +49,9 @@ def equal(one, two):
         np.testing.assert_array_equal(getattr(one[1], name), getattr(two[1], name))
 
 
-CHILD = """
+CHILD = f"""
 import sys
-sys.path[:0] = ["tests", "."]
+sys.path[:0] = [{str(HERE)!r}, "."]
 from test_checkpoints import SCHEDULE, replace, run
 run(sys.argv[1], replace(SCHEDULE, epochs=int(sys.argv[2])), processes=int(sys.argv[3]))
 """
@@ -83,13 +87,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path, processes)
 
 def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
     first = run(tmp_path)
-    monkeypatch.setattr("ivae.shards.Shard.advance", None)
+    monkeypatch.setattr("ivae.engine.shards.Shard.advance", None)
     equal(first, run(tmp_path))
 
 
 def test_members_that_diverged_or_stopped_stay_so(tmp_path):
-    schedule = replace(SCHEDULE, epochs=12, stop_after=2, decay="constant",
-                       learning_rate=[0.01, 1e-9, 0.01])  # fmt: skip
+    rates = [0.01, 1e-9, 0.01]
+    schedule = replace(SCHEDULE, epochs=12, stop_after=2, decay="constant", learning_rate=rates)
     first = run(tmp_path, schedule)
     assert first[1].stopped.keys() >= {1}
     again = run(tmp_path, schedule)
@@ -112,26 +116,18 @@ def test_other_settings_are_refused_and_listed(tmp_path, change, message):
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-def test_other_data_are_refused(tmp_path):
-    run(tmp_path)
-    model = models.ivae(2, 3, 4, seeds=(0, 1, 2), network=Network(hidden=8))
-    with pytest.raises(ValueError, match=r"data: '[0-9a-f]{64}' there"):
-        train(
-            *(model, TRUTH.x + 1, TRUTH.u, TRUTH.z),
-            schedule=SCHEDULE,
-            objective=released_objective(),
-            checkpoint=tmp_path,
-        )
-
-
-def test_other_sources_and_other_initial_weights_are_refused(tmp_path):
+def test_other_data_sources_and_initial_weights_are_refused(tmp_path):
     model, _ = run(tmp_path)
     options = {"schedule": SCHEDULE, "objective": released_objective(), "checkpoint": tmp_path}
+    x, u, z = TRUTH.x, TRUTH.u, TRUTH.z
     fresh = models.ivae(2, 3, 4, seeds=(0, 1, 2), network=Network(hidden=8))
-    with pytest.raises(ValueError, match=r"other settings \(sources: "):
-        train(fresh, TRUTH.x, TRUTH.u, TRUTH.z[::-1], **options)
-    with pytest.raises(ValueError, match=r"other settings \(initial weights: "):
-        train(model, TRUTH.x, TRUTH.u, TRUTH.z, **options)
+    for others, message in [
+        ((fresh, x + 1, u, z), r"data: '[0-9a-f]{64}' there"),
+        ((fresh, x, u, z[::-1]), r"other settings \(sources: "),
+        ((model, x, u, z), r"other settings \(initial weights: "),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            train(*others, **options)
 
 
 @pytest.mark.slow

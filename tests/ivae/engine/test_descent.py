@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ivae.engine.batches import Minibatches
-from ivae.engine.descent import N_CHECKS, minimise
+from ivae.engine.descent import minimise
 
 N_ROWS = 60
 STEPS_OF_AN_EPOCH = 4  # Of 60 rows, 16 at a time.
@@ -118,12 +118,17 @@ def test_a_member_that_has_only_diverged_is_not_put_back_to_its_start():
     assert net.slope.isnan().flatten().tolist() == [True, False]
 
 
-def test_the_held_out_loss_is_asked_about_twenty_times_however_long_the_training():
-    for n_steps in (1, 7, 20, 200, 210):
-        net, loss, batches = regression((1,))
-        held_out, seen = asked(net, [[1.0]] * 50)
-        minimise(loss, net.parameters(), batches, n_steps, "test", held_out=held_out)
-        assert min(n_steps, N_CHECKS) < len(seen) <= N_CHECKS + 3
+@pytest.mark.parametrize("n_steps", [1, 7, 19, 20, 21, 39, 59, 400])
+def test_the_held_out_loss_is_asked_at_the_start_and_twenty_times(n_steps):
+    """In every step of fewer than twenty; the progress is told as often, and ends at 1."""
+    net, loss, batches = regression((1,))
+    held_out, seen = asked(net, [[1.0]] * 50)
+    told = []
+    how = {"held_out": held_out, "note": told.append}
+    minimise(loss, net.parameters(), batches, n_steps, "test", **how)
+    assert len(seen) - 1 == len(told) == min(n_steps, 20)
+    assert told == sorted(set(told))
+    assert told[-1] == 1
 
 
 def test_bad_lengths_and_rates_are_named():

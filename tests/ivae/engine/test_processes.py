@@ -1,11 +1,23 @@
-"""How the work is cut. That processes change nothing is tested with the training."""
+"""How work is cut and run side by side, and that it ends, all of it, when it is told to.
 
+That processes change nothing is tested where something is trained in them.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
-from ivae.engine.processes import MEMBERS_AT_ONCE, choose_processes, cut, run
+from ivae.engine.processes import MEMBERS_AT_ONCE, choose_processes, cut, run_jobs
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("n_members", [1, 2, 7, 32, 33, 100, 257])
@@ -24,7 +36,7 @@ def test_a_process_that_may_start_no_others_says_so(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     assert choose_processes(8, 56_000, 100_000, 64) == 1
     with pytest.raises(ValueError, match="processes must be 1 in a process that may start no"):
-        run([], None, 2, print)
+        run_jobs(print, [], 2, print)
 
 
 def test_only_long_trainings_get_processes(monkeypatch):
@@ -34,3 +46,76 @@ def test_only_long_trainings_get_processes(monkeypatch):
     assert choose_processes(3, 56_000, 1_000_000, 64) == 3
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert choose_processes(8, 56_000, 100_000, 64) == 1
+
+
+@pytest.mark.slow
+def test_jobs_give_their_results_in_order_and_tell_how_they_stand():
+    def work(number, note):
+        note(number, 0.5)
+        time.sleep(0.5)
+        return number, torch.get_num_threads()
+
+    told = []
+    found = run_jobs(work, [(3,), (1,), (2,)], 2, lambda *said: told.append(said))
+    assert found == [(3, 1), (1, 1), (2, 1)]
+    assert {said[:3] for said in told} == {(0, 3, 0.5), (1, 1, 0.5), (2, 2, 0.5)}
+
+
+@pytest.mark.slow
+def test_a_failed_job_does_not_wait_for_the_others():
+    def work(seconds, note):
+        time.sleep(seconds)
+        raise OSError("no space left")
+
+    began = time.monotonic()
+    with pytest.raises(OSError, match="no space left"):
+        run_jobs(work, [(600,), (0,)], 2, print)
+    assert time.monotonic() - began < 60
+
+
+LONG = """
+import torch
+from ivae import IVAE, Settings, generate
+from ivae.data import DataSettings
+from companion.c14.known_sources import Case, attempts
+torch.set_num_threads(2)
+settings = Settings(n_starts=2, n_steps=10**7)
+"""
+A_FIT = "one = generate('linear', 1, 2, 2); IVAE(2, settings=settings).fit(one.x, one.u)"
+ATTEMPTS = "attempts([Case(DataSettings('linear', s), settings=settings) for s in (1, 2)], 0, '')"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [A_FIT, ATTEMPTS], ids=["a fit", "attempts"])
+def test_ctrl_c_ends_a_process_and_all_that_it_has_started(call, tmp_path):
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])
+    child = subprocess.Popen(
+        [sys.executable, "-c", LONG + call],
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    family = []
+    try:
+        me = psutil.Process(child.pid)
+        while sum(cpu_seconds(one) > 3 for one in family) < 2:  # Imports take some two.
+            assert child.poll() is None, child.stderr.read()
+            time.sleep(0.5)
+            family = me.children(recursive=True)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=30)
+        assert "KeyboardInterrupt" in said
+        assert child.returncode != 0
+        _, left = psutil.wait_procs(family, timeout=10)
+        assert not left
+    finally:
+        for one in (child, *family):
+            if psutil.pid_exists(one.pid):
+                one.kill()
+
+
+def cpu_seconds(process):
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ivae.engine.standing import Standing
+from ivae.engine.evaluation import Standing
 from ivae.schedules import Schedule
 
 
