@@ -98,6 +98,19 @@ def test_samples_follow_the_density(name):
     assert stats.kstest(draws[:, 0].numpy(), reference.cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_draw_is_at_infinity(dtype, monkeypatch):
+    """A uniform draw of exactly 0, once in 2^24 of float32's, once gave -inf."""
+    lam = torch.full((3, 1), -1.0, dtype=dtype)  # A scale of 1.
+    ends = torch.tensor([0, 0.5, 1 - torch.finfo(dtype).eps / 2], dtype=dtype)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: ends)
+    low, middle, high = FAMILIES["laplace"].sample(lam).tolist()
+    assert np.isfinite(low)
+    assert low < -15
+    assert middle == 0
+    assert 15 < high < np.inf
+
+
 @pytest.mark.parametrize("name", ["gaussian-scale", "laplace"])
 def test_a_family_without_location_refuses_a_mean(name):
     one = torch.ones(3)

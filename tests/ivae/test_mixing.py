@@ -73,6 +73,16 @@ def test_an_absorbed_rotation_leaves_the_activation(activation):
     mixing, z = a_mixing(activation, 2, 2), some_latents(2)
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     np.testing.assert_allclose(mixing.absorb(turn)(z @ turn.T), mixing(z), atol=1e-12)
+    assert np.abs(mixing.absorb(turn)(z) - mixing(z)).max() > 0.1
+    with pytest.raises(ValueError, match="rotation must be orthogonal"):
+        mixing.absorb([[1.0, 1.0], [0.0, 1.0]])
+
+
+def test_latents_of_another_size_are_refused():
+    mixing = a_mixing("xtanh", 2, 3)
+    for call in (mixing, mixing.jacobian):
+        with pytest.raises(ValueError, match=r"z must have shape \(N, 2\); got \(4, 3\)"):
+            call(np.ones((4, 3)))
 
 
 @each

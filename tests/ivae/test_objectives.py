@@ -1,17 +1,17 @@
 """Eq. (8) against Monte Carlo, against torch's own divergences, and against an exact model."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 import torch
-from companion.c12 import discrete
 from scipy.stats import multivariate_normal
 
+from companion.c12 import discrete
 from ivae import models
-from ivae.aggregate import log_aggregate
 from ivae.families import FAMILIES
-from ivae.models import Network, Posterior
+from ivae.nets import Network, Posterior
 from ivae.objectives import (
     Bound,
     Decomposition,
@@ -19,11 +19,20 @@ from ivae.objectives import (
     beta_tc_vae,
     elbo,
     kl_to_prior,
+    log_aggregate,
     released_objective,
-    sampled_elbo,
 )
 
 DOUBLE = torch.float64
+
+
+def sampled_elbo(model, x, u, noise):
+    """log p(x, z|u) - log q(z|x, u) at one draw z, the integrand of Eq. (8), (E, B)."""
+    done = model(x, u, noise)
+    log_prior = model.family.log_density(done.z, done.prior).sum(-1)
+    q = torch.distributions.Normal(done.posterior.mean, (0.5 * done.posterior.log_variance).exp())
+    log_likelihood = model.likelihood.log_density(x, done.decoded)
+    return log_likelihood + log_prior - q.log_prob(done.z).sum(-1)
 
 
 def random_case(name, seed):
@@ -85,10 +94,7 @@ class LinearGaussian:
         self.f = frame * rng.uniform(0.5, 2, n)
         self.offset, self.variance = rng.standard_normal(d), rng.uniform(0.5, 3, n)
         self.model = models.ivae(
-            *(n, d, 1),
-            seeds=[0],
-            network=Network(n_layers=1),
-            decoder_variance=noise_variance,
+            n, d, 1, seeds=[0], network=Network(n_layers=1), decoder_variance=noise_variance
         ).double()
         covariance = self.f @ np.diag(self.variance) @ self.f.T + noise_variance * np.eye(d)
         self.evidence = multivariate_normal(self.offset, covariance)
@@ -100,9 +106,9 @@ class LinearGaussian:
                 parameter.zero_()
             self._write(self.model.decoder.first.weight[0], self.f.T)
             self._write(self.model.decoder.first.bias[0, 0], self.offset)
-            self._write(self.model.encoder.first.weight[0, 0], gain.T)
-            self._write(self.model.encoder.first.bias[0, 0, 0], -gain @ self.offset)
-            self._write(self.model.encoder.first.bias[0, 1, 0], np.log(posterior))
+            self._write(self.model.encoder.net.first.weight[0, 0], gain.T)
+            self._write(self.model.encoder.net.first.bias[0, 0, 0], -gain @ self.offset)
+            self._write(self.model.encoder.net.first.bias[0, 1, 0], np.log(posterior))
             self._write(self.model.prior_net.first.rows[0, 0, 0], np.log(self.variance))
 
     @staticmethod
@@ -156,7 +162,7 @@ def test_linear_gaussian_elbo_is_below_the_log_likelihood_elsewhere(seed):
         ({"x": torch.zeros(7, 5)}, r"x must have shape \(1, B, 5\); got \(7, 5\)"),
         ({"u": torch.zeros(1, 6, dtype=torch.int64)}, r"u must have shape \(1, 7\); got \(1, 6\)"),
         ({"u": torch.zeros(1, 7)}, "u must hold segment labels of dtype int64; got torch.float32"),
-        ({"u": torch.ones(1, 7, dtype=torch.int64)}, "u must hold labels below 1; got 1"),
+        ({"u": torch.ones(1, 7, dtype=torch.int64)}, "u must hold labels from 0 to 0; got 1"),
         ({"noise": torch.zeros(1, 7, 2)}, r"noise must have shape \(1, 7, 3\)"),
     ],
 )
@@ -165,6 +171,15 @@ def test_bad_input_is_named(change, message):
     x, u, noise = next(exact.batch())
     with pytest.raises(ValueError, match=message):
         elbo(exact.model, **({"x": x, "u": u, "noise": noise} | change))
+
+
+@pytest.mark.parametrize(("member", "label"), [(0, -1), (1, -1), (0, 4), (1, 4)])
+def test_a_label_does_not_reach_into_another_members_table(member, label):
+    """Row -1 of member 1 would be the last of member 0, and the bound finite."""
+    model, (x, u, noise) = random_pass()
+    u[member, 3] = label
+    with pytest.raises(ValueError, match=f"u must hold labels from 0 to 3; got {label}"):
+        elbo(model, x, u, noise)
 
 
 # The decomposition, the beta family, and the importance-weighted bound.
@@ -262,7 +277,7 @@ def test_one_importance_weighted_draw_is_the_sampled_elbo():
 def test_importance_weighting_approaches_the_log_likelihood_from_below():
     exact = LinearGaussian()
     with torch.no_grad():  # A posterior that is off, else one draw is exact already.
-        exact.model.encoder.first.bias += 0.3
+        exact.model.encoder.net.first.bias += 0.3
     means = []
     for n_draws in (1, 8, 512):
         generator = torch.Generator().manual_seed(0)
@@ -322,3 +337,82 @@ def test_the_bounds_on_bits_are_below_their_exact_log_likelihood(decoder_layers)
         # Importance sampling with 4,000 draws estimates log p(x|u) itself.
         assert tight == pytest.approx(exact[segment, k], abs=0.05)
         assert float(bound.mean()) < tight - 0.01
+
+
+# Estimates of q(z) from a minibatch, against all minibatches there are.
+
+N_DATA = 5
+
+
+def five_posteriors():
+    generator = torch.Generator().manual_seed(0)
+    mean, log_variance, noise = torch.randn(3, N_DATA, 2, dtype=DOUBLE, generator=generator)
+    return mean, log_variance, Posterior(mean, log_variance).sample(noise)
+
+
+def densities(mean, log_variance, point):
+    """q(z_i|x_j) of one point under every posterior, (N, n)."""
+    return torch.distributions.Normal(mean, (0.5 * log_variance).exp()).log_prob(point).exp()
+
+
+def estimates(size, estimator):
+    """The mean over all ordered minibatches that start with sample 0 of the estimates at z_0.
+
+    Of the joint density, and of the marginal density of the first latent; not of logarithms.
+    """
+    mean, log_variance, z = five_posteriors()
+    joint, marginal = [], []
+    for others in itertools.permutations(range(1, N_DATA), size - 1):
+        rows = [0, *others]
+        posterior = Posterior(mean[rows][None], log_variance[rows][None])
+        joint.append(log_aggregate(z[rows][None], posterior, N_DATA, estimator)[0][0, 0].exp())
+        first = Posterior(posterior.mean[..., :1], posterior.log_variance[..., :1])
+        draws = z[rows][None, :, :1]
+        marginal.append(log_aggregate(draws, first, N_DATA, estimator)[1][0, 0].exp())
+    return torch.stack(joint).mean(), torch.stack(marginal).mean()
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_the_stratified_estimate_is_unbiased(size):
+    mean, log_variance, z = five_posteriors()
+    each = densities(mean, log_variance, z[0])
+    joint, marginal = estimates(size, "stratified")
+    torch.testing.assert_close(joint, each.prod(-1).mean())
+    torch.testing.assert_close(marginal, each[:, 0].mean())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_the_weighted_estimate_has_the_mean_that_its_formula_says(size):
+    mean, log_variance, z = five_posteriors()
+    each = densities(mean, log_variance, z[0]).prod(-1)
+    others = (size - 1) / (N_DATA - 1) * each[1:].sum()
+    joint, _ = estimates(size, "weighted")
+    torch.testing.assert_close(joint, (each[0] + others) / (size * N_DATA))
+
+
+def test_over_the_whole_data_the_weighted_estimate_is_exact_up_to_the_log_of_n():
+    mean, log_variance, z = five_posteriors()
+    posterior = Posterior(mean[None], log_variance[None])
+    joint, marginals = log_aggregate(z[None], posterior, N_DATA, "weighted")
+    each = torch.stack([densities(mean, log_variance, point) for point in z])  # (N, N, n)
+    expected = each.prod(-1).mean(1).log() - math.log(N_DATA)
+    torch.testing.assert_close(joint[0], expected)
+    expected = (each.mean(1).log() - math.log(N_DATA)).sum(-1)
+    torch.testing.assert_close(marginals[0], expected)
+
+
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+def test_a_minibatch_of_one_sample_is_no_error(estimator):
+    mean, log_variance, z = five_posteriors()
+    posterior = Posterior(mean[None, :1], log_variance[None, :1])
+    joint, marginals = log_aggregate(z[None, :1], posterior, N_DATA, estimator)
+    log_q = densities(mean, log_variance, z[0])[0].log()
+    torch.testing.assert_close(joint[0, 0], log_q.sum() - math.log(N_DATA))
+    torch.testing.assert_close(marginals[0, 0], log_q.sum() - 2 * math.log(N_DATA))
+
+
+def test_far_apart_posteriors_neither_overflow_nor_vanish():
+    mean = torch.tensor([[[0.0, 0.0], [1e4, -1e4]]])
+    log_variance = torch.full((1, 2, 2), -20.0)
+    values = log_aggregate(mean, Posterior(mean, log_variance), 100, "stratified")
+    assert all(bool(value.isfinite().all()) for value in values)
