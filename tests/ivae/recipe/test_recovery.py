@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from companion.simulation import simulate
 from ivae import data
 from ivae.metrics import mcc, rotation_floor
 from ivae.recipe import recovery
+from ivae.recipe.model import separator_of
 from ivae.recipe.recovery import recover
 from ivae.recipe.stages import HeldOut, Settings
-from ivae.simulation import simulate
 
 SMALL = Settings(
     hidden=24, n_blocks=1, n_starts=2, n_steps=800, batch_size=128, n_steps_generative=100
@@ -66,7 +67,9 @@ def test_means_that_move_are_learned():
 def test_segments_of_different_sizes():
     sizes = np.geomspace(30, 800, 20).astype(int)
     one = simulate(
-        *(EASY.mean, EASY.variance, EASY.mixing),
+        EASY.mean,
+        EASY.variance,
+        EASY.mixing,
         samples_per_segment=sizes[np.random.default_rng(0).permutation(20)],
         noise_variance=0.0,
         seed=5,
@@ -119,6 +122,27 @@ def test_processes_do_not_matter(monkeypatch):
     np.testing.assert_allclose(one.held_out.objective, other.held_out.objective, atol=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_progress_is_told_from_both_stages_wherever_they_run(processes, monkeypatch):
+    lines = []
+
+    class Line:
+        def __init__(self, label, shown):
+            lines.append((label, shown, told := []))
+            self.report_share, self.close = told.append, lambda: None
+
+    monkeypatch.setattr(recovery, "ProgressLine", Line)
+    monkeypatch.setattr(recovery, "choose_processes", lambda *_: processes)
+    recover(EASY.x, EASY.u, 3, settings=replace(SMALL, n_steps=1500), label="here")
+    assert [line[:2] for line in lines] == [("here", True), ("here, second stage", True)]
+    for _, _, told in lines:
+        shares = [share for share in told if share > 0]
+        assert len(set(shares)) > 3
+        assert shares == sorted(shares)
+        assert shares[-1] <= 1
+
+
 def test_the_number_of_threads_is_as_before():
     before = torch.get_num_threads()
     quiet(EASY.x, EASY.u, settings=TINY)
@@ -129,7 +153,7 @@ def test_the_start_with_the_highest_objective_is_chosen(found):
     assert found.chosen == np.argmax(found.held_out.objective)
     assert found.agreement[found.chosen] == pytest.approx(1)
     start, kept = found.starts.of([found.chosen]), found.model
-    assert torch.equal(start.separator.mean.weight, kept.separator.mean.weight)
+    assert torch.equal(separator_of(start).mean.weight, separator_of(kept).mean.weight)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +179,7 @@ def test_the_second_stage_leaves_h_and_raises_the_bound(found):
     rows = torch.as_tensor(found.standardise(EASY.x), dtype=torch.float32)[None]
     start = found.starts.of([found.chosen])
     with torch.no_grad():
-        before, after = start.separator(rows), found.model.separator(rows)
+        before, after = start.encoder(rows), found.model.encoder(rows)
     assert torch.equal(before.mean, after.mean)
     assert not torch.allclose(before.log_variance, after.log_variance)
     np.testing.assert_array_equal(
@@ -187,7 +211,7 @@ def test_a_start_that_diverges_is_not_chosen(monkeypatch):
 
     def broken(model, *arguments):
         with torch.no_grad():
-            model.separator.first.weight[0] = np.inf
+            separator_of(model).first.weight[0] = np.inf
         return train(model, *arguments)
 
     monkeypatch.setattr(recovery, "first_stage", broken)
