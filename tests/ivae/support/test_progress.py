@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 CODE = """
-from ivae.progress import ProgressLine
+from ivae.support.progress import ProgressLine
 line = ProgressLine("run")
 line.report("one")
 line.announce("halfway")
-line.report("two")
+line.report_share(0.25)
 line.close()
 """
 
@@ -29,4 +29,4 @@ def test_a_terminal_sees_one_line_rewritten():
     assert written.count("\n") == 2
     assert written.count("\r\x1b[2K") == 3
     assert "\x1b[2Khalfway" in written
-    assert "run: two, 0 s" in written
+    assert "run: 25 %, 0 s" in written

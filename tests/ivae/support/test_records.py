@@ -2,12 +2,21 @@
 
 import json
 import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import ivae
 from ivae.support import records
 from ivae.support.records import Record, load, save
+
+PACKAGE = Path(ivae.__file__).parent
 
 
 def record(**values):
@@ -20,6 +29,7 @@ def test_round_trip(tmp_path):
         "array": np.arange(6).reshape(2, 3),
         "nested": {"text": "a word", "none": None, "flag": True, 3: (1, 2.5)},
         "not finite": [np.nan, np.inf, -np.inf],
+        "texts": ["NaN", "Infinity", "-Infinity", "nan"],
     }
     back = load(save(record(**values), tmp_path / "deep" / "record.json"))
     assert back.name == "a test"
@@ -27,6 +37,7 @@ def test_round_trip(tmp_path):
     assert back.values["scalar"] == 0.5
     assert back.values["array"] == [[0, 1, 2], [3, 4, 5]]
     assert back.values["nested"] == {"text": "a word", "none": None, "flag": True, "3": [1, 2.5]}
+    assert back.values["texts"] == values["texts"]
     nan, *infinities = back.values["not finite"]
     assert math.isnan(nan)
     assert infinities == [math.inf, -math.inf]
@@ -44,7 +55,21 @@ def test_the_file_is_strict_json(tmp_path):
     def refuse(constant):
         raise AssertionError(constant)
 
-    assert json.loads(path.read_text(), parse_constant=refuse)["values"] == {"bad": "NaN"}
+    found = json.loads(path.read_text(), parse_constant=refuse)
+    assert found["values"] == {"bad": {"$float": "NaN"}}
+
+
+def test_a_record_of_the_format_before_is_read(tmp_path):
+    """There a number that is not finite was written as a text."""
+    path = tmp_path / "record.json"
+    values = {"mcc": [0.5, "NaN"], "gap": "-Infinity", "rival": "VAE"}
+    content = {"name": "old", "settings": {"mode": "full"}, "provenance": {"commit": "abc"}}
+    path.write_text(json.dumps({"format": 1, **content, "values": values}))
+    back = load(path)
+    assert {name: getattr(back, name) for name in content} == content
+    assert back.values["mcc"][0] == 0.5
+    assert math.isnan(back.values["mcc"][1])
+    assert (back.values["gap"], back.values["rival"]) == (-math.inf, "VAE")
 
 
 def test_provenance_names_versions_machine_and_date():
@@ -54,6 +79,33 @@ def test_provenance_names_versions_machine_and_date():
     assert all(found["packages"].values())
     assert "cores" in found["machine"]
     assert found["date"].endswith("+00:00")
+
+
+def commit_as_seen_from(folder):
+    """The commit that a copy of the package, found in this folder, takes for its own."""
+    code = "from ivae.support.records import provenance; print(provenance()['commit'])"
+    where = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=where, cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_commit_is_ones_own_and_not_that_of_a_users_repository(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    (tmp_path / ".gitignore").write_text(".venv/\n")
+    installed = tmp_path / ".venv" / "site-packages"
+    shutil.copytree(PACKAGE, installed / "ivae", ignore=shutil.ignore_patterns("__pycache__"))
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A user's own work"]):
+        subprocess.run([*git, *command], check=True)
+    assert commit_as_seen_from(installed) == "None"
+    shutil.copytree(PACKAGE, tmp_path / "ivae", ignore=shutil.ignore_patterns("__pycache__"))
+    for command in (["add", "-A"], ["commit", "-qm", "The package itself"]):
+        subprocess.run([*git, *command], check=True)
+    assert re.fullmatch(r"[0-9a-f]{40}", commit_as_seen_from(tmp_path))
+    (tmp_path / "ivae" / "__init__.py").write_text("")
+    assert commit_as_seen_from(tmp_path).endswith("-dirty")
 
 
 def test_a_value_that_cannot_be_stored_is_named_and_nothing_changes(tmp_path):
@@ -87,7 +139,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         ('{"format": 1}', "is not a record: expected the fields"),
         (
             '{"format": 99, "name": "", "settings": {}, "values": {}, "provenance": {}}',
-            "written by another version",
+            "has format 99, of another version of ivae; this one reads 1 and 2",
         ),
     ],
 )
