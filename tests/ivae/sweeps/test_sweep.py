@@ -2,8 +2,8 @@
 
 import os
 import signal
+import threading
 import time
-from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,12 @@ from distributed import Client, LocalCluster
 from ivae import data, metrics, models
 from ivae.engine.history import EveryMemberDiverged
 from ivae.engine.shards import Shard
-from ivae.models import Network
+from ivae.nets import Network
 from ivae.schedules import Schedule
 from ivae.support import records
 from ivae.support.records import Record, load, save
-from ivae.sweeps.runs import Run, grid
-from ivae.sweeps.sweep import MEASURED, fit, sweep, train_ensemble
+from ivae.sweeps.runs import FLAT_NAMES, Run, grid
+from ivae.sweeps.sweep import MEASURED, _digest, fit, sweep, train_ensemble
 from ivae.training import train
 
 TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 50, "hidden": 8}
@@ -31,15 +31,12 @@ def test_each_row_is_the_run_trained_alone(tmp_path):
     assert list(table["seed"]) == [run.seed for run in runs]
     assert set(table["status"]) == {"done"}
     for row, run in zip(table.to_dict("records"), runs, strict=True):
-        truth = data.generate("paper", run.data_seed, 2, 3, 4, 50)
+        truth = data.generate("paper", run.data.seed, 2, 3, 4, 50)
         options = {"seeds": [run.seed], "network": Network(hidden=8)}
         ivae = run.model == "ivae"
         model = models.ivae(2, 3, 4, **options) if ivae else models.vae(2, 3, **options)
-        history = train(
-            *(model, truth.x, truth.u, truth.z),
-            schedule=Schedule(epochs=2, batch_size=16),
-            progress=False,
-        )
+        schedule = Schedule(epochs=2, batch_size=16)
+        history = train(model, truth.x, truth.u, truth.z, schedule=schedule, progress=False)
         assert row["elbo"] == pytest.approx(history.elbo[-1, 0], rel=1e-3)
         assert row["mcc"] == pytest.approx(history.mcc[-1, 0], abs=1e-3)
 
@@ -55,7 +52,7 @@ def test_a_restarted_sweep_trains_only_what_is_missing(tmp_path, monkeypatch, ca
         trained.extend(runs)
         return original(runs, *options)
 
-    monkeypatch.setattr("ivae.sweep.train_ensemble", spy)
+    monkeypatch.setattr("ivae.sweeps.sweep.train_ensemble", spy)
     more = grid(seed=range(3), hidden=[8, 9], **{k: v for k, v in SMALL.items() if k != "hidden"})
     after = sweep(more, tmp_path)
     assert set(trained) == set(more) - set(first)
@@ -65,8 +62,8 @@ def test_a_restarted_sweep_trains_only_what_is_missing(tmp_path, monkeypatch, ca
 
 
 def test_a_failed_ensemble_is_told_and_tried_again(tmp_path, capsys):
-    bad = Run(**(SMALL | {"held_out": 0.001}))  # Of 200 samples that is none.
-    good = replace(bad, held_out=0.0)
+    bad = Run.of(**(SMALL | {"held_out": 0.001}))  # Of 200 samples that is none.
+    good = Run.of(**SMALL)
     table = sweep([bad, good], tmp_path)
     assert list(table["status"]) == ["failed", "done"]
     assert table["error"][0].startswith("held_out = 0.001 of 200 samples")
@@ -87,22 +84,24 @@ def test_a_record_has_settings_and_curves(tmp_path):
 def test_a_diverged_run_is_a_row(tmp_path):
     wild = SMALL | {"steps": 200}
     with np.errstate(all="ignore"):
-        table = sweep([Run(**wild), Run(**wild, learning_rate=1e30)], tmp_path, progress=False)
+        table = sweep(
+            [Run.of(**wild), Run.of(**wild, learning_rate=1e30)], tmp_path, progress=False
+        )
     assert list(table["status"]) == ["done", "diverged"]
     assert "is no longer finite in step" in table["error"][1]
 
 
 def test_when_all_of_an_ensemble_diverge_they_are_rows_too(tmp_path):
-    table = sweep([Run(**SMALL, learning_rate=1e30)], tmp_path, progress=False)
+    table = sweep([Run.of(**SMALL, learning_rate=1e30)], tmp_path, progress=False)
     assert list(table["status"]) == ["diverged"]
     assert len(list(tmp_path.glob("*.json"))) == 1
 
 
 def test_a_table_keeps_settings_and_results_apart(tmp_path):
-    assert not {field.name for field in fields(Run)} & set(MEASURED)
+    assert not set(FLAT_NAMES) & set(MEASURED)
     runs = grid(objective=["elbo", "importance-weighted"], held_out=[0.0, 0.2], **SMALL)
     table = sweep(runs, tmp_path, progress=False)
-    assert list(table["objective"]) == [run.objective for run in runs]
+    assert list(table["objective"]) == ["elbo"] * 2 + ["importance-weighted"] * 2
     assert list(table["held_out"]) == [0.0, 0.2, 0.0, 0.2]
     assert list(table["held_out_objective"].isna()) == [True, False, True, False]
 
@@ -110,16 +109,59 @@ def test_a_table_keeps_settings_and_results_apart(tmp_path):
 def test_numpy_numbers_and_lists_are_plain_settings(tmp_path):
     settings = SMALL | {"objective": "decomposition", "learning_rate": np.float64(0.01)}
     settings["weights"] = [1, 1, 0, 10]
-    run = Run(seed=np.arange(3)[1], **settings)
-    assert run == Run(seed=1, **(settings | {"learning_rate": 0.01, "weights": (1, 1, 0, 10)}))
+    run = Run.of(seed=np.arange(3)[1], **settings)
+    assert run == Run.of(seed=1, **(settings | {"learning_rate": 0.01, "weights": (1, 1, 0, 10)}))
     sweep([run], tmp_path, progress=False)
     assert sweep([run], tmp_path, progress=False)["status"][0] == "done"
+
+
+def test_records_of_another_device_are_not_taken(tmp_path, monkeypatch):
+    asked = []
+
+    def here(runs, device, *options):
+        asked.append(device)
+        return train_ensemble(runs, "cpu", *options)
+
+    monkeypatch.setattr("ivae.sweeps.sweep.train_ensemble", here)
+    runs = grid(seed=range(2), **SMALL)
+    for device in ("cpu", "cuda", "cpu", "cuda"):
+        sweep(runs, tmp_path, device=device, progress=False)
+    assert asked == ["cpu", "cuda"]
+    names = {f"{_digest(runs, device)}.json" for device in asked}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert len(names) == 2
+
+
+# As a sweep at commit 4dc8ef7 wrote it; settings that were the preset's own are null.
+OLD = """{"format": 1, "name": "sweep", "settings": {"device": "cpu", "runs": [{"preset": "paper",
+"data_seed": 1, "n_latents": 2, "n_observed": 3, "n_segments": 4, "samples_per_segment": 50,
+"centred": true, "spread": null, "noise_variance": null, "one_matrix": null, "condition": null,
+"common_factor": null, "nested": null, "mixing_activation": null, "source_family": null, "model":
+"ivae", "seed": 0, "n_components": 1, "prior": "gaussian", "hidden": 8, "n_layers": 3, "activation":
+"xtanh", "initialisation": "uniform", "decoder_layers": null, "decoder_variance": 0.01, "objective":
+"elbo", "beta": 1.0, "weights": [1.0, 1.0, 1.0, 1.0], "estimator": "weighted", "n_draws": 8,
+"epochs": 2, "steps": null, "batch_size": 16, "learning_rate": 0.01, "decay": "cosine", "patience":
+0, "held_out": 0.0, "stop_after": null}]}, "values": {"status": ["diverged"], "error": ["why"],
+"final_objective": ["NaN"], "elbo": ["NaN"], "mcc": [0.25], "mcc_sampled": [0.5], "seconds": [3.0],
+"epochs": [1.0, 2.0], "curves": {"final_objective": [[-51.0], ["NaN"]], "mcc_sampled": [[0.25],
+[0.5]]}}, "provenance": {"commit": "4dc8ef7", "date": "", "python": "", "packages": {}, "machine":
+"", "seconds": null}}"""
+
+
+def test_a_record_of_the_flat_runs_before_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("ivae.sweeps.sweep.train_ensemble", None)  # Nothing is trained.
+    (tmp_path / "0123456789abcdef.json").write_text(OLD)
+    (row,) = sweep([Run.of(**SMALL)], tmp_path, progress=False).to_dict("records")
+    assert (row["mcc"], row["commit"], row["status"]) == (0.25, "4dc8ef7", "diverged")
+    assert (row["mcc_curve"], row["noise_variance"]) == ([0.25, 0.5], 0.01)
+    assert np.isnan(row["elbo"])
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_other_records_in_the_folder_are_named(tmp_path):
     save(Record("a chapter", {"mode": "fast"}, {}), tmp_path / "02_model.json")
     with pytest.raises(ValueError, match=r"02_model.json is no record of a sweep.*KeyError.*move"):
-        sweep([Run(**SMALL)], tmp_path)
+        sweep([Run.of(**SMALL)], tmp_path)
 
 
 def test_no_runs_are_an_error(tmp_path):
@@ -199,9 +241,9 @@ def test_other_runs_do_not_go_on_from_what_was_cut_short(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Shard, "advance", cut)
     with pytest.raises(Cut):
-        sweep([Run(**SMALL)], tmp_path / "cut", progress=False)
+        sweep([Run.of(**SMALL)], tmp_path / "cut", progress=False)
     monkeypatch.setattr(Shard, "advance", advance)
-    others = [Run(**SMALL, learning_rate=0.003)]
+    others = [Run.of(**SMALL, learning_rate=0.003)]
     found, expected = (sweep(others, tmp_path / name, progress=False) for name in ("cut", "new"))
     columns = ["seconds"]
     pd.testing.assert_frame_equal(found.drop(columns=columns), expected.drop(columns=columns))
@@ -212,7 +254,7 @@ def test_a_fit_keeps_the_models_of_its_runs(tmp_path):
     table = sweep(runs, tmp_path, progress=False)
     fitted = fit(runs, progress=False)
     assert fitted.model.seeds == tuple(run.seed for run in runs)
-    assert [one.seed for one in fitted.datasets] == [run.data_seed for run in runs]
+    assert [one.seed for one in fitted.datasets] == [run.data.seed for run in runs]
     np.testing.assert_allclose(fitted.history.elbo[-1], table["elbo"])
     latents = fitted.draw_latents()
     assert latents.shape == (4, 200, 2)
@@ -235,7 +277,7 @@ def test_members_of_a_fit_draw_as_they_would_alone():
 
 def test_a_fit_raises_what_its_training_does():
     with pytest.raises(EveryMemberDiverged, match="every member diverged"):
-        fit([Run(**SMALL, learning_rate=1e30)], progress=False)
+        fit([Run.of(**SMALL, learning_rate=1e30)], progress=False)
 
 
 @pytest.mark.slow
@@ -255,8 +297,6 @@ def test_a_killed_worker_costs_its_task_alone(tmp_path, capfd):
         def kill(dask_scheduler):
             busy = [w for w in dask_scheduler.workers.values() if w.processing]
             return busy[0].address if busy else None
-
-        import threading
 
         def assassin():
             for _ in range(600):
