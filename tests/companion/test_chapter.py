@@ -1,15 +1,14 @@
 """A chapter's numbers reach its record, once each."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from companion.chapter import Chapter
 
+from companion.chapter import Chapter
 from ivae.support import records
 from ivae.sweeps.runs import Run
 
@@ -100,11 +99,11 @@ def table_of(*runs, seconds=1.5, commit="abc"):
         "mcc": 0.5,
         "mcc_curve": [0.1, 0.5],
     }
-    return pd.DataFrame([asdict(run) | measured for run in runs])
+    return pd.DataFrame([run.values | measured for run in runs])
 
 
 def test_the_cost_counts_a_run_in_two_tables_once():
-    first, second, third = Run(seed=1), Run(seed=2), Run(seed=1, hidden=50)
+    first, second, third = Run.of(seed=1), Run.of(seed=2), Run.of(seed=1, hidden=50)
     chapter = chapter_in()
     chapter.cost(
         table_of(first, second),
@@ -122,8 +121,6 @@ def test_the_cost_counts_a_run_in_two_tables_once():
     "other",
     [
         {"noise_variance": 0.01},
-        {"spread": "variance"},
-        {"one_matrix": False},
         {"objective": "decomposition", "weights": (100, 1, 0, 10)},
         {"steps": 10},
     ],
@@ -131,7 +128,7 @@ def test_the_cost_counts_a_run_in_two_tables_once():
 )
 def test_the_cost_knows_runs_by_all_their_settings(other):
     """A setting that is None in a whole table has another type there than beside numbers."""
-    plain, changed = Run(), Run(**other)
+    plain, changed = Run.of(), Run.of(**other)
     alone, both = table_of(plain), table_of(changed, plain)
     for tables in ((alone, both), (both, alone), (alone, both, alone)):
         chapter = chapter_in()
@@ -140,7 +137,10 @@ def test_the_cost_knows_runs_by_all_their_settings(other):
 
 
 def test_a_run_that_failed_costs_nothing():
-    good, bad = table_of(Run(seed=1)), table_of(Run(seed=2)).assign(status="failed", commit=None)
+    good, bad = (
+        table_of(Run.of(seed=1)),
+        table_of(Run.of(seed=2)).assign(status="failed", commit=None),
+    )
     chapter = chapter_in("fast")
     chapter.cost(good, bad)
     assert chapter.values["runs_trained"] == 1

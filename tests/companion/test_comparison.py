@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from companion.comparison import (
     best_settings,
     broke_down,
@@ -13,7 +14,6 @@ from companion.comparison import (
     scores,
 )
 from companion.protocols import contenders, run_of
-
 from ivae.sweeps.sweep import sweep
 
 TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 5, "samples_per_segment": 40}

@@ -1,10 +1,11 @@
-"""Whitened principal components: white, leading, blind to units of one kind, of one shape."""
+"""Whitened data are white; principal components lead, are blind to units, and keep one shape."""
 
 import numpy as np
 import pytest
-from companion.whitening import principal_components
 from hypothesis import given
 from hypothesis import strategies as st
+
+from companion.whitening import principal_components, whiten
 
 
 def mixed(seed, n, d, size=500):
@@ -45,3 +46,12 @@ def test_directions_without_variance_are_columns_of_zeros(kind):
     assert white.shape == (500, 5)
     np.testing.assert_allclose(white[:, :2].std(0), 1)
     assert not white[:, 2:].any()
+
+
+def test_whitened_data_are_white_and_nearest_to_what_they_were():
+    x = mixed(2, 4, 4)
+    white = whiten(x)
+    np.testing.assert_allclose(white.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(white.T @ white / 500, np.eye(4), atol=1e-9)
+    cross = (x - x.mean(0)).T @ white / 500  # Symmetric: no rotation is left to undo.
+    np.testing.assert_allclose(cross, cross.T, atol=1e-9)

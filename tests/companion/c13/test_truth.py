@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from companion.c13.truth import write_truth
 
+from companion.c13.truth import write_truth
 from ivae import data, models
 from ivae.nets import Network
 from ivae.objectives import Bound
@@ -60,24 +60,3 @@ def test_units_that_the_truth_does_not_need_can_still_learn():
     assert not last[:, 4:].any()
     train(model, x, u, objective=Bound(), schedule=Schedule(steps=2), progress=False)
     assert last[:, 4:].abs().amin((1, 2)).min() > 0
-
-
-def other(dataset_sizes):
-    return [data.generate("released", 1, **{**SMALL, **dataset_sizes})] * 2
-
-
-@pytest.mark.parametrize(
-    ("network", "datasets", "message"),
-    [
-        ({}, other({})[:1], "datasets must have one entry for each of 2 members; got 1"),
-        ({}, other({"n_segments": 7}), r"\(n, d, M\) = \(3, 4, 6\).*got \(3, 4, 7\)"),
-        ({}, other({"centred": False}), "prior 'gaussian-scale'"),
-        ({"decoder_layers": 2}, other({}), "decoder of 3 layers with xtanh.*got 2 layers"),
-        ({"activation": "leaky-relu"}, other({}), "got 3 layers with leaky-relu"),
-        ({"hidden": 5}, other({}), "at least 6 hidden units"),
-    ],
-)
-def test_what_cannot_hold_the_truth_is_refused(network, datasets, message):
-    model, _ = pair(**network)
-    with pytest.raises(ValueError, match=message):
-        write_truth(model, datasets)
