@@ -7,22 +7,13 @@ see (Eq. 30), and go back. Latents z are (N, n); rotations R act as z' = R z on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri_exp
 
 from companion.c01.quadrature import Box, Conditional, Density, Marginal
 from ivae.support.checks import Array
-
-
-class Distribution(Protocol):
-    """What is used of a frozen continuous distribution of ``scipy.stats``."""
-
-    def logcdf(self, x: Array) -> Array: ...
-    def logsf(self, x: Array) -> Array: ...
-    def ppf(self, q: Array) -> Array: ...
-    def isf(self, q: Array) -> Array: ...
 
 
 def turn(degrees: float) -> Array:
@@ -32,7 +23,7 @@ def turn(degrees: float) -> Array:
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def rotate_through_gaussian(z: Array, marginals: Sequence[Distribution], rotation: Array) -> Array:
+def rotate_through_gaussian(z: Array, marginals: Sequence[Any], rotation: Array) -> Array:
     """Return z' = F^-1(Phi(R Phi^-1(F(z)))), shape (N, n), with the law of independent z.
 
     Supplement F.1, for frozen distributions of ``scipy.stats`` with cdfs F_i and an orthogonal R,
@@ -57,19 +48,10 @@ class Darmois:
     """The map g of Theorem 4 for a density in the plane: g(z) has independent Gaussian components.
 
     g(z) = (Phi^-1(F_1(z_1)), Phi^-1(F_{2|1}(z_2 | z_1))): the Gram-Schmidt of distributions
-    (Hyvarinen and Pajunen 1999, after Darmois; Rosenblatt 1952). For a density that is smooth at
-    the scale of a panel, 1/40 of the box by default, g is good to about 1e-9 and its inverse undoes
-    it to about 1e-10.
-
-    Parameters
-    ----------
-    density
-        From points (N, 2) to p(z), (N,), positive inside the box; it integrates to 1.
-    box
-        ((lowest z_1, highest z_1), (lowest z_2, highest z_2)), outside of which there is no mass to
-        speak of.
-    n_panels
-        Panels of a side, each with 8 Gauss nodes.
+    (Hyvarinen and Pajunen 1999, after Darmois; Rosenblatt 1952). The density, from points (N, 2) to
+    (N,), is positive in the box ((lowest z_1, highest z_1), (lowest z_2, highest z_2)), outside of
+    which there is no mass to speak of. Where it is smooth at the scale of a panel, 1/40 of the box
+    by default, g is good to about 1e-9 and its inverse undoes it to about 1e-10.
     """
 
     def __init__(self, density: Density, box: Box, *, n_panels: int = 40) -> None:

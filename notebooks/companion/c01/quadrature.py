@@ -27,24 +27,12 @@ _ROWS = 512  # Evaluated at a time, so that what a density makes on the way stay
 
 
 class Marginal:
-    """y = Phi^-1(F(z)) of one component, tabulated once.
+    """y = Phi^-1(F(z)) of one component, ``axis`` 0 or 1, tabulated once.
 
-    Between 64 points a panel y is a cubic with the right slope at either end, p(z) / phi(y); the
-    error falls with the fourth power of the spacing.
-
-    Parameters
-    ----------
-    density, box
-        From points (N, 2) to values (N,); (low, high) of either axis.
-    axis
-        The component, 0 or 1; the other one is integrated out.
-    n_panels
-        Panels of a side.
-
-    Raises
-    ------
-    ValueError
-        When the integral over the box is not 1 within 1e-6.
+    The density, from points (N, 2) to (N,), is integrated over the other one in panels. Between 64
+    points a panel y is a cubic with the right slope at either end, p(z) / phi(y); the error falls
+    with the fourth power of the spacing. An integral over the box that is not 1 within 1e-6 is
+    refused.
     """
 
     def __init__(self, density: Density, box: Box, axis: int, n_panels: int) -> None:
@@ -82,10 +70,7 @@ class Marginal:
 
 
 class Conditional:
-    """y = Phi^-1(F(z_2 | z_1)): one quadrature over z_2 for each point.
-
-    Arguments as for :class:`Marginal`; ``side`` is the box of z_2.
-    """
+    """y = Phi^-1(F(z_2 | z_1)): one quadrature over z_2, whose box is ``side``, for each point."""
 
     def __init__(self, density: Density, side: tuple[float, float], n_panels: int) -> None:
         self._density = density

@@ -102,14 +102,8 @@ def matrices(shown: Mapping[str, Array], row: str, column: str) -> Figure:
 def spanned(report: RankReport, most: int, highest: float) -> Figure:
     """Draw lambda of the first segments around its mean, and its singular values.
 
-    Parameters
-    ----------
-    report
-        From :func:`ivae.theory.rank.spread_report`.
-    most
-        Segments that the left panel has room for.
-    highest
-        Upper end of the right panel, so that frames can be compared.
+    The report is from :func:`ivae.theory.rank.spread_report`. The left panel has room for ``most``
+    segments and the right one reaches up to ``highest``, so that frames can be compared.
     """
     size = report.matrix.shape[0]
     figure, (left, right) = plt.subplots(

@@ -42,13 +42,9 @@ def finding_of_freedom(variance: Array) -> Finding:
 def move_along_ellipses(z: Array, variance: Array, share: float = 0.125) -> Array:
     """Return z' (N, 2), independent given u with the law of z in every segment, and another z.
 
-    Parameters
-    ----------
-    z, variance
-        Sources (N, 2), of any segment; variances by segment, (M, 2), such that
-        :func:`finding_of_freedom` holds.
-    share
-        How far to move, as a share of a full turn's probability; -share undoes it.
+    The sources z (N, 2) may be of any segment; for the variances by segment, (M, 2),
+    :func:`finding_of_freedom` must hold. They move by a share of a full turn's probability; -share
+    undoes it.
     """
     stretch = np.sqrt(np.abs(_direction(-0.5 / variance)))
     w = z * stretch

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,20 +10,19 @@ from scipy.stats import t as students_t
 
 from ivae.support.checks import Array, finite_array
 
+CONFIDENCE = 0.95
 
-@dataclass(frozen=True)
-class Increments:
+
+class Increments(NamedTuple):
     """By how much a score rises from each setting to the next, dataset by dataset.
 
     Attributes
     ----------
-    into
-        The setting that each rise leads to, (S - 1,).
-    values
-        (S - 1, R).
+    into, values
+        The setting that each rise leads to, (S - 1,), and the rises, (S - 1, R).
     mean, low, high
         Mean over datasets, and the ends of its interval by Student's t, (S - 1,); together the
-        intervals hold with the confidence asked for (Bonferroni).
+        intervals hold with a confidence of 95 % (Bonferroni).
     total, total_low, total_high
         The same for the rise from the first setting to the last; its interval stands alone.
     """
@@ -58,38 +56,25 @@ class Increments:
         return "step" if is_step else "gradual"
 
 
-def increments(settings: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> Increments:
+def increments(settings: ArrayLike, scores: ArrayLike) -> Increments:
     """Measure the rises of a score from each setting to the next, paired by dataset.
 
-    Parameters
-    ----------
-    settings
-        In rising order, (S,).
-    scores
-        One for each setting and dataset, (S, R), the same datasets for all.
-    confidence
-        Of the intervals.
-
-    Raises
-    ------
-    ValueError
-        For NaN, fewer than two settings or datasets, settings that do not rise, or a confidence
-        that is not between 0 and 1.
+    ``settings`` are in rising order, (S,), with scores (S, R) of the same R >= 2 datasets. A NaN is
+    refused: comparisons with it would pass for a verdict.
     """
     table = finite_array("scores", scores, ("S", "R"), np.float64)
-    places = finite_array("settings", settings, (table.shape[0],), np.float64)
-    if min(table.shape) < 2:
-        raise ValueError(f"scores must have at least 2 settings and 2 datasets; got {table.shape}.")
-    if (np.diff(places) <= 0).any():
-        raise ValueError(f"settings must rise; got {places.tolist()}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1; got {confidence!r}.")
     steps = np.diff(table, axis=0)
-    mean, half = _interval(steps, (1 - confidence) / len(steps))
-    (total,), (half_total,) = _interval((table[-1] - table[0])[None], 1 - confidence)
-    ends = mean - half, mean + half
+    mean, half = _interval(steps, (1 - CONFIDENCE) / len(steps))
+    (total,), (half_total,) = _interval((table[-1] - table[0])[None], 1 - CONFIDENCE)
     return Increments(
-        places[1:], steps, mean, *ends, float(total), total - half_total, total + half_total
+        into=np.asarray(settings, np.float64)[1:],
+        values=steps,
+        mean=mean,
+        low=mean - half,
+        high=mean + half,
+        total=float(total),
+        total_low=total - half_total,
+        total_high=total + half_total,
     )
 
 

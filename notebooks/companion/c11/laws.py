@@ -9,7 +9,6 @@ measures for trained models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -26,14 +25,11 @@ from ivae.support.checks import Array
 from ivae.theory.equivalence import amari_distance, fit_equivalence, statistics_of
 
 
-@dataclass(frozen=True)
-class Law:
-    """How natural parameters are distributed over the segments.
+class Law(NamedTuple):
+    """How natural parameters are distributed over the segments, for sources of a family.
 
     Attributes
     ----------
-    family
-        Of the sources given u.
     means
         ``"zero"``; ``"uniform"`` on [-5, 5], independent for every source and segment, as in the
         paper's Figure 1; ``"gaussian"`` of the same variance; or ``"turned"``, uniform ones after a
@@ -71,12 +67,9 @@ class Unmixing(NamedTuple):
         The same for latents (blocks of k statistics): whitened, FastICA's signals in the order in
         which they come, and after :func:`companion.neighbours.fastica.pair_up`. For k = 1 the last
         two are equal.
-    contrast
-        Of the signals, see :func:`companion.neighbours.fastica.contrast`.
-    apart
-        Median Amari distance of the other starts from the chosen one.
-    converged
-        Share of the starts that converged.
+    contrast, apart, converged
+        Of the chosen start's signals; the median Amari distance of the other starts from it; the
+        share of the starts that converged.
     """
 
     before: float

@@ -6,8 +6,8 @@ paper's: it states supplement E for any f and tries it on no data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,16 +24,11 @@ ROWS_AT_ONCE = 500  # Of the draws of an estimate, so that they stay small.
 FREEDOM = 5
 
 
-@dataclass(frozen=True)
-class LinearRank:
+class LinearRank(NamedTuple):
     """Whether bits of a linear map pin it down locally: a Jacobian's rank.
 
-    Attributes
-    ----------
-    n_parameters, n_equations, rank
-        n d + M n, the pairs' probabilities, and how many directions of the parameters change them.
-    gap
-        Smallest singular value that counts over the largest that does not.
+    That is how many directions of the n d + M n parameters change the pairs' probabilities, the
+    equations; ``gap`` is the smallest singular value that counts over the largest that does not.
     """
 
     n_parameters: int
@@ -95,14 +90,7 @@ def true_posterior_mean(
 
     The posterior is log-concave: Newton's method finds its mode, the Hessian there the scale of a
     t distribution, and draws from it, weighted by importance, the mean. No estimate has a smaller
-    squared error.
-
-    Parameters
-    ----------
-    dataset, rows
-        From the preset ``"bernoulli"``, and which of its samples, (R,) whole numbers.
-    n_draws, seed
-        Draws for each sample, and their seed.
+    squared error. The dataset is of the preset ``"bernoulli"``, and R of its rows are looked at.
     """
     chosen = np.asarray(rows)
     (w,) = dataset.mixing.matrices

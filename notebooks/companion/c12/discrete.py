@@ -7,8 +7,8 @@ shows it are ours; what a linear map keeps is in :mod:`companion.c12.bits`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import quad
@@ -18,10 +18,7 @@ from ivae.support.checks import Array
 
 Decoder = Callable[[Array], Array]
 WIDTH = 8.5  # How many of the largest standard deviations a grid's side reaches from 0.
-BUMPS_PER_SIDE, SPACING = (
-    9,
-    1.6,
-)  # Of a square lattice around 0; bumps are as wide as they lie apart.
+BUMPS_PER_SIDE, SPACING = 9, 1.6  # Of a lattice around 0; bumps are as wide as they lie apart.
 MAX_STEPS, TOLERANCE = 50, 1e-13  # The largest |P'(x|u) - P(x|u)| that is small enough.
 
 
@@ -60,15 +57,8 @@ def distance_to_bits(logit_value: float, temperature: float) -> float:
     return float(scale * value)
 
 
-@dataclass(frozen=True)
-class LatentGrid:
-    """Latents on a grid, and what each weighs in every segment.
-
-    Attributes
-    ----------
-    z, weights
-        Points (G, n), and p(z|u) times the size of a cell, (M, G); each row sums to 1.
-    """
+class LatentGrid(NamedTuple):
+    """Points (G, n), and p(z|u) times the size of a cell, (M, G), where each row sums to 1."""
 
     z: Array
     weights: Array
@@ -122,20 +112,12 @@ def cdf_gap(decode: Decoder, other: Decoder, grid: LatentGrid, s: Array) -> Arra
     return np.stack(gaps, -1)
 
 
-@dataclass(frozen=True)
-class Twin:
+class Twin(NamedTuple):
     """A decoder f'(z) = z V + sum_k c_k b_k(z) with the same P(x|u) as f.
 
-    Attributes
-    ----------
-    matrix
-        V (n, d), the linear map that was corrected.
-    centres, coefficients, width
-        Of the Gaussian bumps b_k: (K, n), (K, d), and their deviation.
-    gap
-        Largest |P'(x|u) - P(x|u)| over all x and u.
-    n_constraints
-        M (2^d - 1), the dimensions of the laws that had to agree.
+    V (n, d) is the linear map that was corrected; the Gaussian bumps b_k have centres (K, n),
+    coefficients (K, d) and a deviation. ``gap`` is the largest |P'(x|u) - P(x|u)|, and
+    ``n_constraints`` M (2^d - 1), the dimensions of the laws that had to agree.
     """
 
     matrix: Array
@@ -167,26 +149,13 @@ class Twin:
 def twin(decode: Decoder, matrix: Array, grid: LatentGrid) -> Twin:
     """Correct a linear map until its P(x|u) is that of f for every x and u (ours, not the paper's).
 
-    With M values of u the laws P(x|u) are a point in M (2^d - 1) dimensions. A correction with more
-    coefficients than that can meet it exactly: Gauss-Newton steps of least norm, halved where they
-    do not help.
-
-    Parameters
-    ----------
-    decode, matrix
-        f, from (N, n) to (N, d), and V (n, d) of the linear map z V to begin with.
-    grid
-        The quadrature of p(z|u), the same for both.
-
-    Raises
-    ------
-    RuntimeError
-        When the steps do not reach the tolerance.
+    With M values of u the laws P(x|u) are a point in M (2^d - 1) dimensions. A correction of z V
+    with more coefficients than that can meet it exactly: Gauss-Newton steps of least norm, halved
+    where they do not help. A RuntimeError says when they do not reach the tolerance.
     """
     target, (n, d) = law(decode, grid), matrix.shape
     bits, base = states(d), grid.z @ matrix
-    side = SPACING * (np.arange(BUMPS_PER_SIDE) + 0.5)
-    side -= SPACING * BUMPS_PER_SIDE / 2
+    side = SPACING * (np.arange(BUMPS_PER_SIDE) + 0.5) - SPACING * BUMPS_PER_SIDE / 2
     centres = np.stack(np.meshgrid(*[side] * n, indexing="ij"), -1).reshape(-1, n)
     n_constraints = len(target) * (len(bits) - 1)
     b = _bumps(grid.z, centres, SPACING)

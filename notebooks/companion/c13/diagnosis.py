@@ -16,8 +16,7 @@ says which assumption lets the objective prefer it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,6 @@ from ivae.support.checks import Array
 from ivae.support.progress import ProgressLine
 from ivae.theory.posteriors import (
     Posteriors,
-    Problem,
     at_mode,
     bound,
     measure_gap,
@@ -45,20 +43,12 @@ RESOLUTION = 0.05  # Nats; smaller leads are within what fits and draws leave un
 Verdict = Literal["likelihood", "gaussian", "diagonal", "network", "search"]
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """The four levels for E solutions at B observations each, in nats, (E, B).
 
-    Attributes
-    ----------
-    log_likelihood
-        log p(x|u).
-    full, diagonal
-        Bounds of the best Gaussians, fitted to each observation by itself.
-    network
-        The ELBO of Eq. (8), with the posterior that the encoder gives.
-    effective
-        Effective number of importance samples behind each log-likelihood.
+    log p(x|u); the bounds of the best Gaussians, fitted to each observation by itself; the ELBO of
+    Eq. (8), with the posterior that the encoder gives. ``effective`` is the effective number of
+    importance samples behind each log-likelihood.
     """
 
     log_likelihood: Array
@@ -100,21 +90,12 @@ def account(
     n_draws: int = 1000,
     seed: int = 0,
 ) -> Account:
-    """Take apart what every member's bound is made of, at some observations of its dataset.
+    """Take apart what every member's bound is made of, at B rows of its dataset.
 
-    Parameters
-    ----------
-    model, datasets
-        Ensemble of E members, and each member's data.
-    rows
-        Which observations, (B,), the same for all members.
-    at_truth
-        Whether to take decoder and prior not from the model but from the dataset, and from the
-        model its decoder variance and its encoder alone. (After
-        :func:`companion.c13.truth.write_truth` they are the same; this is faster, and the search
-        for each posterior begins at the true z.)
-    n_draws, seed
-        See :func:`ivae.theory.posteriors.measure_gap`.
+    With ``at_truth`` decoder and prior are those of the dataset, and the model's are its decoder
+    variance and its encoder alone. (After :func:`companion.c13.truth.write_truth` the two are the
+    same; this is faster, and the search for each posterior begins at the true z.) For ``n_draws``
+    and ``seed`` see :func:`ivae.theory.posteriors.measure_gap`.
     """
     chosen = np.asarray(rows)
     line = ProgressLine("account")
@@ -126,7 +107,10 @@ def account(
             problem = problem_of_dataset(dataset, chosen, noise)
         else:
             problem = problem_of_model(model, member, x, u)
-        network = _network_bound(model, member, problem, x, u, n_draws, seed)
+        posterior = model.of([member]).double().infer(x, u)
+        factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
+        q = Posteriors(posterior.mean[0], factor)
+        network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
         gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
         effective = gap.effective * n_draws
         found.append((gap.log_likelihood, gap.full, gap.mean_field, network, effective))
@@ -180,21 +164,15 @@ def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.Da
 def verdict(lead: ArrayLike) -> Verdict:
     """Name what lets an objective prefer the trained solution to the truth.
 
-    Parameters
-    ----------
-    lead
-        By how much it leads on the four :data:`LEVELS`, (4,): from :func:`advantage`, a
-        mean over datasets, say. A lead of at most :data:`RESOLUTION` counts as none.
+    ``lead`` is by how much it leads on the four :data:`LEVELS`, (4,), from :func:`advantage`, a
+    mean over datasets, say. A lead of at most :data:`RESOLUTION` counts as none.
 
-    Returns
-    -------
-    str
-        ``"likelihood"`` where the trained solution has the higher likelihood already: the data are
-        not from the model that is fitted. ``"gaussian"`` where it leads from the bound of any
-        Gaussian down, ``"diagonal"`` from the diagonal ones down: condition (i) of Theorem 3.
-        ``"network"`` where only the encoder's networks make it lead: the same condition, since
-        q(z|x, u) is what they can give. ``"search"`` where it leads nowhere that counts, so that a
-        better solution was known and training has not found it: condition (ii).
+    ``"likelihood"``: the trained solution has the higher likelihood already, so that the data are
+    not from the model that is fitted. ``"gaussian"``: it leads from the bound of any Gaussian down;
+    ``"diagonal"``: from the diagonal ones down; condition (i) of Theorem 3. ``"network"``: only the
+    encoder's networks make it lead; the same condition, since q(z|x, u) is what they can give.
+    ``"search"``: it leads nowhere that counts, so that a better solution was known and training has
+    not found it; condition (ii).
     """
     leads = np.asarray(lead) > RESOLUTION
     if not leads[-1]:
@@ -203,20 +181,3 @@ def verdict(lead: ArrayLike) -> Verdict:
     ahead = np.cumprod(leads[::-1])[::-1].astype(bool)
     names: tuple[Verdict, ...] = ("likelihood", "gaussian", "diagonal", "network")
     return names[int(ahead.argmax())]
-
-
-def _network_bound(
-    model: LatentVariableModel,
-    member: int,
-    problem: Problem,
-    x: Array,
-    u: NDArray[np.int64],
-    n_draws: int,
-    seed: int,
-) -> Array:
-    part = model.of([member]).double()
-    posterior = part.infer(x, u)
-    factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
-    generator = torch.Generator().manual_seed(seed)
-    q = Posteriors(posterior.mean[0], factor)
-    return np.asarray(bound(problem, q, n_draws, generator).numpy())

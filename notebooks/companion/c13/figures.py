@@ -23,10 +23,7 @@ NATS = 1.0  # From here on axes of nats are logarithmic; within, linear.
 def leads(by_step: Mapping[str, Mapping[float, Array]]) -> Figure:
     """Draw by how much the trained solution leads the truth, against the decoder variance.
 
-    Parameters
-    ----------
-    by_step
-        {name of the step: {decoder variance: leads (D,), one for each dataset, in nats}}.
+    ``by_step`` maps names of steps to {decoder variance: leads (D,) of the datasets, in nats}.
     """
     figure, (axis,) = _stacked(1, 4.0)
     axis.axhline(0, color="black", lw=1)
@@ -47,10 +44,7 @@ def costs(by_place: Mapping[str, Mapping[str, Mapping[float, Array]]]) -> Figure
     """Draw what each step from log-likelihood to bound costs, one panel for each solution,
     one below the other.
 
-    Parameters
-    ----------
-    by_place
-        {title: {name of the cost: {decoder variance: costs (D,) in nats}}}.
+    ``by_place`` maps titles to {name of the cost: {decoder variance: costs (D,) in nats}}.
     """
     figure, axes = _stacked(len(by_place), 2.6, sharex=True, sharey=True)
     for axis, (title, by_name) in zip(axes, by_place.items(), strict=True):
@@ -69,14 +63,10 @@ def costs(by_place: Mapping[str, Mapping[str, Mapping[float, Array]]]) -> Figure
 def drifts(curves: Mapping[str, tuple[Array, Array, Array]], floor: Array) -> Figure:
     """Draw how an objective rises, and what the MCC does meanwhile, from a given start on.
 
-    Parameters
-    ----------
-    curves
-        {objective: (epochs (T,), objective (T, D) in nats, MCC (T, D))}; the first entry of each is
-        the start. The upper panel shows the gain since the start, as a mean over datasets, on an
-        axis that is linear up to one nat; the lower one every dataset, thin, and the mean.
-    floor
-        MCCs of random rotations.
+    ``curves`` maps names to (epochs (T,), objective (T, D) in nats, MCC (T, D)), the start first.
+    The upper panel shows the gain since the start, as a mean over datasets, on an axis that is
+    linear up to one nat; the lower one every dataset, thin, the mean, and the MCCs of random
+    rotations, ``floor``.
     """
     figure, (upper, lower) = _stacked(2, 2.9, sharex=True)
     floor_band(lower, floor)

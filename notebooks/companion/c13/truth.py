@@ -24,15 +24,9 @@ def write_truth(model: LatentVariableModel, datasets: Sequence[NonstationaryData
 
     The first hidden units of each layer become those of the mixing. The others keep their weights,
     but nothing downstream listens to them: the function is the true one, and a training that goes
-    on from here can still use them. The encoder is left as it is.
-
-    Parameters
-    ----------
-    model
-        Ensemble of E iVAEs with xtanh, a decoder of as many layers as the mixing has matrices, and
-        hidden units for each segment and each output.
-    datasets
-        One for each member, of the model's sizes and family.
+    on from here can still use them. The encoder is left as it is. The iVAEs are of the datasets'
+    sizes and family, with xtanh, a decoder of as many layers as the mixing has matrices, and hidden
+    units for each segment and each output.
     """
     for member, dataset in enumerate(datasets):
         _write_mixing(model.decoder, member, [torch.as_tensor(m) for m in dataset.mixing.matrices])

@@ -30,18 +30,13 @@ class Attempt(NamedTuple):
     ----------
     mcc, sampled
         MCC of posterior means, and of one posterior sample, of the chosen start after both stages.
-    starts
-        MCC of h(x) of every start, (S,); NaN where one has diverged.
-    cross_entropy
-        Held-out -E log p(u|z) of every start, (S,).
-    bayes
-        The same under the true model, over all rows.
-    agreement
-        MCC of the starts' latents with the chosen ones, (S,).
-    elbo
-        Held-out ELBO before and after the second stage.
-    decoder_variance
-        Where the second stage left it, the columns of x having variance 1.
+    starts, agreement
+        MCC of h(x) of every start, (S,), NaN where one has diverged; with the chosen one's, (S,).
+    cross_entropy, bayes
+        Held-out -E log p(u|z) of every start, (S,); the same under the true model, over all rows.
+    elbo, decoder_variance
+        Held-out ELBO before and after the second stage, and the variance after it, the columns of x
+        having variance 1.
     seconds
         Of all starts and both stages.
     """

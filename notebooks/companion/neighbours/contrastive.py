@@ -11,7 +11,6 @@ from the papers' description.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from companion.neighbours.fastica import resolve
 from companion.whitening import principal_components
-from ivae.engine.batches import Minibatches
+from ivae.engine.batches import Minibatches, in_pieces
 from ivae.engine.descent import minimise
 from ivae.metrics import mcc
 from ivae.nets import MLP, Network
@@ -31,25 +30,17 @@ from ivae.support.seeds import seeded_generator
 BATCH_SIZE = 64
 LEARNING_RATE = 0.01  # Adam's, which falls along half a cosine.
 HELD_OUT = 0.1  # Share of the rows that is not trained on; each member sets its own aside.
-ROWS_AT_ONCE = 4096  # Of an evaluation, so that activations stay small.
 
 
-@dataclass(frozen=True)
-class TclSettings:
+class TclSettings(NamedTuple):
     """How features are trained.
 
-    Attributes
-    ----------
-    network
-        Of the features. Its hidden activation is by default the leaky ReLU, max(a, a / 10): the
-        2016 paper's is maxout, the larger of two affine maps, of which this is the case that needs
-        no second set of weights, so that the network has the size of the models it is compared
-        with.
-    epochs
-        Passes over the rows.
+    The network's hidden activation is by default the leaky ReLU, max(a, a / 10): the 2016 paper's
+    is maxout, the larger of two affine maps, of which this is the case that needs no second set of
+    weights, so that the network has the size of the models it is compared with.
     """
 
-    network: Network = field(default_factory=lambda: Network(activation="leaky-relu"))
+    network: Network = Network(activation="leaky-relu")
     epochs: int = 20
 
 
@@ -62,8 +53,7 @@ class TclScores(NamedTuple):
     squares: Array
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(NamedTuple):
     """What E members learned from x and u alone.
 
     Attributes
@@ -146,19 +136,8 @@ def learn(
     activation: a feature then has the shape of the statistic of a source whose scale changes. The
     logistic regression starts from 0, at the cross-entropy log M.
 
-    Parameters
-    ----------
-    x, u
-        Observations (E, N, d) and segment labels (E, N), a dataset for each member.
-    n_latents
-        n, from 2 to d.
-    seeds
-        One for each of the E members: of its initial weights, minibatches, rows held out, FastICA.
-
-    Raises
-    ------
-    FloatingPointError
-        When a member diverged.
+    There is a dataset, x (E, N, d) and u (E, N), and a seed for each member: of its initial
+    weights, minibatches, rows held out, FastICA. A FloatingPointError says which members diverged.
     """
     white = torch.from_numpy(np.stack([principal_components(one) for one in x]))
     net = _Classifier(seeds, x.shape[-1], n_latents, int(u.max()) + 1, settings.network)
@@ -175,8 +154,7 @@ def learn(
         held = batches.held_out()
         assert held is not None  # Some rows are held out.
         cross_entropy = net.cross_entropy(*held).mean(1).numpy().astype(np.float64)
-        parts = [net.signed(part) for part in rows.split(ROWS_AT_ONCE, 1)]
-        signed = torch.cat(parts, 1).numpy().astype(np.float64)
+        signed = in_pieces(net.signed, rows).numpy().astype(np.float64)
     diverged = [seed for seed, one in zip(seeds, signed, strict=True) if not np.isfinite(one).all()]
     if diverged:
         raise FloatingPointError(f"members of seeds {diverged} diverged: lower the learning rate.")

@@ -10,8 +10,8 @@ theorems says.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,15 @@ from ivae.support.checks import Array
 from ivae.theory.equivalence import amari_distance
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What FastICA made of p statistics, from the start with the highest contrast.
 
     Attributes
     ----------
     unmixing, mean
         W, (p, p), and the statistics' mean (p,): signals are (s - mean) W'.
-    contrasts
-        Contrast of every start, (S,), see :func:`contrast`.
-    converged
-        Which starts converged, (S,).
-    chosen
-        The start that was kept: of those that converged the one with the highest contrast.
+    contrasts, converged, chosen
+        :func:`contrast` of every start, (S,), which of them converged, and which one was kept.
     distances
         Amari distance between where each start and the chosen one ended, (S,). Large ones say that
         the signals do not determine their axes.
@@ -61,27 +56,15 @@ def resolve(
     max_iterations: int = 500,
     tolerance: float = 1e-5,
 ) -> Resolution:
-    """Run scikit-learn's FastICA on statistics, from several random starts.
+    """Run scikit-learn's FastICA on statistics (N, p), p >= 2, from several random starts.
 
-    Statistics are whitened; symmetric FastICA with G = log cosh (Hyvärinen 1999) then turns them
-    from a random rotation. The start whose signals have the highest contrast is kept: the truth has
-    no part in the choice. A start that has not converged is kept only if none has.
-
-    Parameters
-    ----------
-    statistics
-        (N, p), p >= 2: one model's T(z) at N observations, see
-        :func:`ivae.theory.equivalence.statistics_of`. Segments are pooled: labels are not used.
-    seed, n_starts
-        Of the random rotations, and their number S.
-    max_iterations, tolerance
-        A start has converged when an iteration turns no signal by more than an angle with cosine
-        1 - tolerance.
-
-    Raises
-    ------
-    ValueError
-        For statistics that are linearly dependent.
+    They are one model's T(z) at N observations, see
+    :func:`ivae.theory.equivalence.statistics_of`. Segments are pooled: labels are not used.
+    Statistics are whitened, and refused where they are linearly dependent; symmetric FastICA with
+    G = log cosh (Hyvärinen 1999) then turns them from a random rotation. A start has converged when
+    an iteration turns no signal by more than an angle with cosine 1 - tolerance. The start whose
+    signals have the highest contrast is kept: the truth has no part in the choice. A start that has
+    not converged is kept only if none has.
     """
     mean, whitening = _whitening(statistics)
     white = (statistics - mean) @ whitening.T

@@ -67,7 +67,7 @@ def test_the_likelihood_is_that_of_quadrature_with_a_curved_decoder():
     made = data.generate("orthogonal", 3, 2, 2, 1, 40)
     made = replace(made, variance=np.ones((1, 2)))
     gap = posteriors.measure_gap(posteriors.problem_of_dataset(made, np.arange(40)))
-    grid = grid_posterior(lambda z: made.mixing(z), made.x, 0.01, half_width=9, n_points=701)
+    grid = grid_posterior(lambda z: made.mixing(z), made.x, 0.01)
     np.testing.assert_allclose(gap.log_likelihood, grid.log_evidence, atol=0.15)
     assert gap.log_likelihood.mean() == pytest.approx(grid.log_evidence.mean(), abs=0.03)
     # No bound lies above the truth, and more freedom does not lower one; up to Monte Carlo error.
