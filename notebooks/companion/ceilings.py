@@ -67,8 +67,8 @@ def supervised_network(
 
     There is a dataset, of equal size, and a seed for every member. The networks' shape is that of
     the mean of an iVAE's posterior. They minimise the squared error in units of each source's
-    deviation over its dataset, and their estimates are in these units; the rate falls from .01
-    along a half cosine.
+    deviation over its dataset, and their estimates are in these units; minibatches are of 64, and
+    the rate falls from .01 along a half cosine.
     """
     x, u, z = _tensors(datasets)
     scaled = z / z.std(1, keepdim=True)
@@ -148,7 +148,8 @@ def true_decoder(
     ``decoder_variance`` stands for (or that of the bits), the diagonal posterior, and the
     encoder's network. And what the objective then is, a training from nothing must at least reach
     at its maximum; where it reaches more, the objective prefers another solution to the truth.
-    Arguments are those of :func:`supervised_network`; binary data have no decoder variance.
+    ``decoder_variance`` is sigma^2 of Eq. (6), .01 where left out; binary data have none. The other
+    arguments are those of :func:`supervised_network`.
     """
     x, u, _ = _tensors(datasets)
     first = datasets[0]

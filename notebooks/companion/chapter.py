@@ -151,5 +151,5 @@ class Chapter:
 
 try:
     from myst_nb import glue as _glue
-except ImportError:  # The book's tools are not installed.
+except ModuleNotFoundError:  # The book's tools are not installed.
     _glue = None
