@@ -75,10 +75,10 @@ def test_alignment_undoes_permutation_sign_scale_and_offset():
     np.testing.assert_allclose(line.scale(estimate.std(0)), z.std(0))
 
 
-def test_agreement_is_symmetric_and_ends_with_the_truth():
+def test_runs_are_compared_symmetrically_and_last_with_the_truth():
     z, first = pair(5)
     _, second = pair(6)
-    matrix = metrics.agreement(np.stack((first, second)), z)
+    matrix = metrics.pairwise_mcc(np.stack((first, second)), z)
     np.testing.assert_array_equal(matrix, matrix.T)
     assert matrix[0, 1] == pytest.approx(metrics.mcc(first, second))
     assert matrix[2, 1] == pytest.approx(metrics.mcc(z, second))

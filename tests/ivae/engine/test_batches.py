@@ -5,7 +5,7 @@ from itertools import chain, islice
 import pytest
 import torch
 
-from ivae.engine.batches import MINIBATCHES_AT_ONCE, Minibatches
+from ivae.engine.batches import MINIBATCHES_AT_ONCE, ROWS_AT_ONCE, Minibatches, in_pieces
 
 N_ROWS = 5 * MINIBATCHES_AT_ONCE + 7
 
@@ -91,3 +91,15 @@ def test_several_draws_for_each_sample():
 def test_a_split_that_leaves_nothing_is_refused():
     with pytest.raises(ValueError, match=r"held_out = 0.001 of 167 samples leaves 167 to train on"):
         minibatches(held_out=0.001)
+
+
+def test_a_function_of_pieces_is_the_function_of_all():
+    x, u = torch.randn(2, 2 * ROWS_AT_ONCE + 3, 4), torch.randn(2, 2 * ROWS_AT_ONCE + 3)
+    seen = []
+
+    def function(x, u):
+        seen.append(x.shape[1])
+        return x * u.unsqueeze(-1)
+
+    assert torch.equal(in_pieces(function, x, u), x * u.unsqueeze(-1))
+    assert seen == [ROWS_AT_ONCE, ROWS_AT_ONCE, 3]

@@ -280,6 +280,12 @@ def test_a_fit_raises_what_its_training_does():
         fit([Run.of(**SMALL, learning_rate=1e30)], progress=False)
 
 
+def test_a_scheduler_without_dask_says_what_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr("ivae.sweeps.sweep.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="a scheduler needs Dask: pip install"):
+        sweep([Run.of(**SMALL)], tmp_path, scheduler="tcp://127.0.0.1:1", progress=False)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_killed_worker_costs_its_task_alone(tmp_path, capfd):
