@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
+
 from companion import style
 
 

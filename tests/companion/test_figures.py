@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import same_color, to_rgb
+
 from companion import figures
 from companion.figures import Trend, against_setting
-from matplotlib.colors import same_color, to_rgb
 
 pytestmark = pytest.mark.usefixtures("book_style")
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from companion import style
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+
+from companion import style
 
 pytestmark = pytest.mark.usefixtures("book_style")
 

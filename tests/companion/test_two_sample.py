@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from companion import two_sample
-from companion.two_sample import Rejections
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from companion import two_sample
+from companion.two_sample import Rejections
 
 
 def test_energy_distance_is_szekely_and_rizzos():

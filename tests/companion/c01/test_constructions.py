@@ -2,6 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import ndtr, ndtri
+
 from companion import two_sample
 from companion.c01.constructions import (
     BandAndDisc,
@@ -12,11 +17,6 @@ from companion.c01.constructions import (
     rotate_through_gaussian,
     turn,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
-from scipy.special import ndtr, ndtri
-
 from ivae import metrics
 
 BAND = BandAndDisc()

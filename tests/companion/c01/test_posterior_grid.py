@@ -1,8 +1,9 @@
 """Evidence and posterior on a grid against the linear-Gaussian case, in which both are known."""
 
 import numpy as np
-from companion.c01.posterior_grid import grid_posterior
 from scipy.stats import multivariate_normal
+
+from companion.c01.posterior_grid import grid_posterior
 
 LINEAR = np.array([[1.0, 0.4], [-0.3, 0.8]])
 

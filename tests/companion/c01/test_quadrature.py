@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from companion.c01 import quadrature
-from companion.c01.constructions import BandAndDisc
-from companion.c01.quadrature import Conditional, Marginal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+
+from companion.c01 import quadrature
+from companion.c01.constructions import BandAndDisc
+from companion.c01.quadrature import Conditional, Marginal
 
 BAND = BandAndDisc()
 

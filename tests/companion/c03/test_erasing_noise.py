@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from companion.c03 import erasing_noise
 from scipy.stats import kstest
 
+from companion.c03 import erasing_noise
 from ivae.theory.equivalence import fit_equivalence
 from ivae.theory.noise import squared_sinc
 

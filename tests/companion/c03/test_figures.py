@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from companion.c03 import figures
 
+from companion.c03 import figures
 from ivae.theory.rank import spread_report
 
 pytestmark = pytest.mark.usefixtures("book_style")

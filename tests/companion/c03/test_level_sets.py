@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from companion.c03 import level_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, vonmises
 
+from companion.c03 import level_sets
 from ivae import metrics
 from ivae.theory.rank import spread_report
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from companion.c05 import figures
 from matplotlib.patches import Ellipse
+
+from companion.c05 import figures
 
 pytestmark = pytest.mark.usefixtures("book_style")
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from companion.c06 import figures
 from matplotlib.colors import same_color
+
+from companion.c06 import figures
 
 pytestmark = pytest.mark.usefixtures("book_style")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from companion.c10 import figures
 from companion.c10.increments import increments
 

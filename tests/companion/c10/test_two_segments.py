@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from companion.c10.two_segments import separate_linear
 
+from companion.c10.two_segments import separate_linear
 from ivae import data, metrics
 
 

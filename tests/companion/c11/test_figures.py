@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from companion.c11 import figures
 
 pytestmark = pytest.mark.usefixtures("book_style")

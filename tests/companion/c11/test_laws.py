@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from companion.c11 import laws
-from companion.simulation import simulate
 from scipy.stats import kstest, kurtosis
 
+from companion.c11 import laws
+from companion.simulation import simulate
 from ivae import models
 from ivae.mixing import Mixing
 from ivae.nets import Posterior

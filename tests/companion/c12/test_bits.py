@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from companion.c12 import bits, discrete
 
+from companion.c12 import bits, discrete
 from ivae import data, metrics
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from companion.c12 import discrete
 from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import kstest
+
+from companion.c12 import discrete
 
 VARIANCE = np.array([[0.6, 2.0], [1.5, 0.8], [2.5, 2.2]])
 MATRIX = np.array([[1.0, -0.3, 0.6], [0.2, 0.9, -0.8]])

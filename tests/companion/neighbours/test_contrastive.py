@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from companion.neighbours import contrastive
-from companion.neighbours.contrastive import Features, TclSettings, learn
-from companion.neighbours.fastica import resolve
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
+from companion.neighbours import contrastive
+from companion.neighbours.contrastive import Features, TclSettings, learn
+from companion.neighbours.fastica import resolve
 from ivae import data
 from ivae.metrics import mcc
 from ivae.nets import Network

@@ -1,11 +1,11 @@
 """Linear ICA by covariances: exact where the mixing is linear, as far as theory lets it go."""
 
 import numpy as np
-from companion.c10.two_segments import separate_linear
-from companion.neighbours.covariances import separate_by_covariances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.c10.two_segments import separate_linear
+from companion.neighbours.covariances import separate_by_covariances
 from ivae import data
 from ivae.metrics import mcc, rotation_floor
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from companion.neighbours.fastica import contrast, dependence, pair_up, resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
+from companion.neighbours.fastica import contrast, dependence, pair_up, resolve
 from ivae.metrics import mcc
 from ivae.theory.equivalence import amari_distance, fit_equivalence
 
