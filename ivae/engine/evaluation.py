@@ -91,7 +91,7 @@ def held_out_objective(
     return np.asarray((total / x.shape[1]).cpu().numpy())
 
 
-def scores(
+def score_sources(
     model: LatentVariableModel, x: Tensor, u: Tensor, sources: Sequence[Any], draw: int
 ) -> dict[str, Array]:
     """Return the MCC of posterior means and of one posterior draw, on all samples, (E,) each."""

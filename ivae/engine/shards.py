@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ivae.engine.batches import Minibatches
 from ivae.engine.checkpoints import Checkpoint
-from ivae.engine.evaluation import MEASURES, Standing, held_out_objective, scores
+from ivae.engine.evaluation import MEASURES, Standing, held_out_objective, score_sources
 from ivae.engine.processes import keep_freed_memory, run_jobs
 from ivae.engine.steps import GraphedStep, MemberwiseAdam, Step
 from ivae.models import LatentVariableModel
@@ -199,7 +199,7 @@ class Shard:
             if self.sources is not None:
                 known = [self.sources[member].numpy() for member in self.live]
                 data = self.live_data
-                measured |= scores(self.live_model, data.x, data.u, known, len(self.rows))
+                measured |= score_sources(self.live_model, data.x, data.u, known, len(self.rows))
         blank = np.full(self.model.n_members, np.nan)
         before = self.rows[-1] if self.rows else {}
         row = {name: before.get(name, blank).copy() for name in before or measured}

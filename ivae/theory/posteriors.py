@@ -179,7 +179,9 @@ def measure_gap(problem: Problem, *, n_steps: int = 300, n_draws: int = 2000, se
     whole_number("n_steps", n_steps)
     whole_number("n_draws", n_draws, at_least=2)
     generator = torch.Generator().manual_seed(whole_number("seed", seed, at_least=0))
-    diagonal, full = (fit(problem, is_full, n_steps, generator) for is_full in (False, True))
+    diagonal, full = (
+        fit_gaussians(problem, is_full, n_steps, generator) for is_full in (False, True)
+    )
     of_diagonal, of_full = (bound(problem, q, n_draws, generator) for q in (diagonal, full))
     likelihood, effective = _importance(problem, full, n_draws, generator)
     return Gap(likelihood.numpy(), of_diagonal.numpy(), of_full.numpy(), effective.numpy())
@@ -193,7 +195,9 @@ def bound(problem: Problem, q: Posteriors, n_draws: int, generator: torch.Genera
     return (problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1)
 
 
-def fit(problem: Problem, is_full: bool, n_steps: int, generator: torch.Generator) -> Posteriors:
+def fit_gaussians(
+    problem: Problem, is_full: bool, n_steps: int, generator: torch.Generator
+) -> Posteriors:
     """Return the Gaussians that maximise the ELBO, with full or diagonal covariances.
 
     Adam on fresh draws, 8 in antithetic pairs a step, its rate falling along a half cosine.

@@ -16,7 +16,7 @@ from torch import Tensor
 from ivae import data, models
 from ivae.engine.batches import Minibatches, in_pieces
 from ivae.engine.descent import minimise
-from ivae.engine.evaluation import scores
+from ivae.engine.evaluation import score_sources
 from ivae.metrics import mcc
 from ivae.mixing import in_torch
 from ivae.models import ForwardPass, LatentVariableModel
@@ -184,7 +184,7 @@ def true_decoder(
 
     n_steps = epochs * batches.steps_per_epoch
     minimise(loss, model.encoder.parameters(), batches, n_steps, "encoder alone")
-    found = scores(model, x, u, [dataset.z for dataset in datasets], 0)
+    found = score_sources(model, x, u, [dataset.z for dataset in datasets], 0)
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
         reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)
     return EncoderCeiling(**found, objective=reached.numpy().astype(np.float64))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from companion.ceilings import minibatches_of
 from ivae.engine.descent import minimise
-from ivae.engine.evaluation import scores
+from ivae.engine.evaluation import score_sources
 from ivae.models import LatentVariableModel
 from ivae.nets import MLP, Posterior
 from ivae.objectives import Objective
@@ -136,7 +136,7 @@ def follow(
     Arguments are those of :func:`ivae.training.train`; sources z, (E, N, n), are only looked at.
     """
     before = mean_terms(model, x, u, objective).value
-    score = scores(model, *model.check_data(x, u), list(z), 0)["mcc"]
+    score = score_sources(model, *model.check_data(x, u), list(z), 0)["mcc"]
     history = train(model, x, u, z, objective=objective, schedule=schedule, **options)
     assert history.mcc is not None
     objectives, means = np.vstack((before, history.objective)), np.vstack((score, history.mcc))
