@@ -10,10 +10,7 @@ from scipy.stats import ortho_group
 from companion.simulation import simulate
 from ivae.data import generate
 from ivae.mixing import Mixing
-from ivae.models import ivae
-from ivae.schedules import Schedule
 from ivae.theory.exact import log_density_given_segment
-from ivae.training import train
 
 
 def a_simulation(**changes):
@@ -58,14 +55,6 @@ def test_segments_may_differ_in_size_and_keep_their_moments():
         np.testing.assert_allclose(z.var(0), made.variance[segment], rtol=0.15)
     uniform, equal = a_simulation(), a_simulation(samples_per_segment=np.full(4, 5000))
     np.testing.assert_array_equal(equal.x, uniform.x)
-
-
-def test_uneven_segments_can_be_learned_from():
-    sizes = {"mean": np.zeros((4, 3)), "samples_per_segment": (40, 7, 13, 20)}
-    made = a_simulation(**sizes)
-    model, schedule = ivae(3, 3, 4, seeds=[0]), Schedule(epochs=1)
-    history = train(model, made.x, made.u, made.z, schedule=schedule, progress=False)
-    assert np.isfinite(history.mcc).all()
 
 
 def test_simulated_laplace_sources_have_their_family_and_kurtosis():

@@ -80,14 +80,6 @@ def test_released_data_are_the_published_codes(row):
         np.testing.assert_allclose(made.mean[0], [-0.808055, 1.852195], atol=6e-7)
 
 
-def test_released_uses_one_square_matrix():
-    square = generate("released", 3, 4, 4, 2, 3).mixing.matrices
-    assert all(matrix is square[0] for matrix in square)
-    wide = generate("released", 3, 2, 4, 2, 3).mixing.matrices
-    assert wide[0].shape == (2, 4)
-    assert wide[1] is wide[2]
-
-
 def test_paper_draws_variances_noise_and_three_matrices():
     made = generate("paper", 7, 3, 4, 50, 400)
     assert made.variance.min() >= 0.5
@@ -144,23 +136,46 @@ def test_expected_sources_are_the_means_of_the_segments():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("values", "message"),
     [
-        (("papers", 1), "preset must be one of paper, released, orthogonal, .*; got 'papers'"),
-        (("paper", -1), "seed must be a whole number >= 0; got -1"),
-        (("paper", 1.5), "seed must be a whole number >= 0; got 1.5"),
-        (("released", 2**32), "seed must be below"),
-        (("paper", 1, 6, 5), "n_latents must be at most n_observed = 5.*got 6"),
-        (("paper", 1, 0, 5), "n_latents must be a whole number >= 1; got 0"),
-        (("paper", 1, 2, 2.0), "n_observed must be a whole number >= 1; got 2.0"),
-        (("paper", 1, 2, 2, 0), "n_segments must be a whole number >= 1; got 0"),
-        (("paper", 1, 2, 2, 3, 0), "samples_per_segment must be a whole number >= 1; got 0"),
-        (("paper", 1, True), "n_latents must be a whole number >= 1; got True"),
+        ({"preset": "papers"}, "preset must be one of paper, released, .*; got 'papers'"),
+        ({"seed": -1}, "seed must be a whole number >= 0; got -1"),
+        ({"seed": 1.5}, "seed must be a whole number >= 0; got 1.5"),
+        ({"preset": "released", "seed": 2**32}, "seed must be below"),
+        ({"n_latents": 6}, "n_latents must be at most n_observed = 5.*got 6"),
+        ({"n_latents": 0}, "n_latents must be a whole number >= 1; got 0"),
+        ({"n_latents": True}, "n_latents must be a whole number >= 1; got True"),
+        ({"n_observed": 5.0}, "n_observed must be a whole number >= 1; got 5.0"),
+        ({"n_segments": 0}, "n_segments must be a whole number >= 1; got 0"),
+        ({"samples_per_segment": 0}, "samples_per_segment must be a whole number >= 1; got 0"),
+        ({"spread": "sd"}, "spread must be one of variance, deviation; got 'sd'"),
+        ({"spread": 0.0}, "spread must be a finite number above 0; got 0.0"),
+        ({"spread": True}, "spread must be a finite number above 0; got True"),
+        ({"noise_variance": -0.1}, "noise_variance must be a finite number above 0; got -0.1"),
+        ({"noise_variance": np.nan}, "noise_variance must be a finite number above 0; got nan"),
+        ({"noise_variance": np.inf}, "noise_variance must be a finite number above 0; got inf"),
+        ({"noise_variance": "0.1"}, "noise_variance must be a finite number above 0; got '0.1'"),
+        ({"one_matrix": 1}, "one_matrix must be True or False; got 1"),
+        ({"common_factor": "no"}, "common_factor must be True or False; got 'no'"),
+        ({"nested": "yes"}, "nested must be True or False; got 'yes'"),
+        ({"condition": 2.0}, "condition can be .* orthogonal, linear; got 'paper'"),
+        ({"preset": "linear", "condition": 0.5}, "condition must be at least 1; got 0.5"),
+        ({"preset": "linear", "condition": np.inf}, "condition must be .* above 0; got inf"),
+        ({"preset": "linear", "condition": 2.0, "n_latents": 1}, "n_latents must be at least 2"),
+        ({"common_factor": True, "n_latents": 1}, "n_latents must be at least 2 for condition or"),
+        ({"preset": "released", "nested": True}, "nested can be changed .*; got 'released'"),
+        ({"mixing_activation": "relu"}, "mixing_activation must be one of xtanh, leaky-relu"),
+        ({"preset": "linear", "mixing_activation": "leaky-relu"}, "mixing_act.*; got 'linear'"),
+        ({"preset": "bernoulli", "mixing_activation": "leaky-relu"}, "mixing_act.*; got 'bern"),
+        ({"source_family": "cauchy"}, "source_family must be one of gaussian, laplace"),
+        ({"preset": "bernoulli", "source_family": "laplace"}, "source_family can be .*; got 'bern"),
+        ({"source_family": "laplace", "centred": False}, "centred must be True for source_family"),
     ],
 )
-def test_bad_input_is_named(arguments, message):
+def test_bad_input_is_named(values, message):
+    given = {"preset": "paper", "seed": 1} | values
     with pytest.raises(ValueError, match=message):
-        generate(*arguments)
+        generate(**given)
 
 
 changeable = pytest.mark.parametrize("preset", ["paper", "released"])
@@ -203,11 +218,8 @@ def test_the_spread_changes_the_scale_of_the_sources_alone(preset, n):
     first, second = (standard_sources(m) for m in (by_variance, by_deviation))
     np.testing.assert_allclose(first, second, atol=1e-5)
     assert first.std() == pytest.approx(1.0, abs=0.05)
-
-
-def test_the_spread_does_not_change_the_noise():
-    one, other = pair("paper", spread="deviation")
-    np.testing.assert_allclose(noise_of(other), noise_of(one), atol=1e-12)
+    if preset == "paper":
+        np.testing.assert_allclose(noise_of(by_deviation), noise_of(by_variance), atol=1e-12)
 
 
 @changeable
@@ -225,11 +237,6 @@ def test_the_noise_has_the_variance_asked_for_and_changes_x_alone(preset, n, var
     if variance:
         assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 0.15
         assert np.abs(np.corrcoef(noise.T, other.z.T)[:3, 3:]).max() < 0.15
-
-
-def test_without_noise_x_is_the_mixed_sources():
-    _, silent = pair("paper", noise_variance=0.0)
-    np.testing.assert_array_equal(silent.x, silent.mixing(silent.z))
 
 
 def test_other_noise_is_the_same_draws_scaled():
@@ -289,11 +296,7 @@ def test_equal_data_are_equal_values_however_they_are_asked_for(preset):
     given = [{name: value} for name, value in PRESETS[preset].items()]
     given += [{name: None} for name in PRESETS[preset]]
     given += [PRESETS[preset], {"seed": np.int64(1)}, {"n_latents": 5, "centred": np.True_}]
-    given += [
-        {"spread": plain.power},
-        {"spread": np.float32(plain.power)},
-        {"spread": plain.spread},
-    ]
+    given += [{"spread": spread} for spread in (plain.power, int(plain.power), plain.spread)]
     if preset in ("linear", "bernoulli"):  # What no choice is left for is not looked at.
         given += [{"one_matrix": True}, {"one_matrix": False}]
     if preset == "bernoulli":
@@ -314,26 +317,6 @@ def test_other_data_are_other_values_and_can_be_changed_further():
     small = replace(plain, n_latents=2, n_segments=3, samples_per_segment=4, spread="deviation")
     made = generate("paper", 1, 2, 5, 3, 4, spread=2)
     np.testing.assert_array_equal(small.generate().x, made.x)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"spread": "sd"}, "spread must be one of variance, deviation; got 'sd'"),
-        ({"noise_variance": -0.1}, "noise_variance must be a finite number above 0; got -0.1"),
-        ({"noise_variance": np.nan}, "noise_variance must be a finite number above 0; got nan"),
-        ({"noise_variance": np.inf}, "noise_variance must be a finite number above 0; got inf"),
-        ({"noise_variance": "0.1"}, "noise_variance must be a finite number above 0; got '0.1'"),
-        ({"one_matrix": 1}, "one_matrix must be True or False; got 1"),
-        ({"one_matrix": "no"}, "one_matrix must be True or False; got 'no'"),
-        ({"spread": 0.0}, "spread must be a finite number above 0; got 0.0"),
-        ({"spread": True}, "spread must be a finite number above 0; got True"),
-        ({"common_factor": 1}, "common_factor must be True or False; got 1"),
-    ],
-)
-def test_changes_that_no_preset_knows_are_named(change, message):
-    with pytest.raises(ValueError, match=message):
-        DataSettings("paper", 1, **change)
 
 
 def test_bits_have_the_probabilities_of_their_logits():
@@ -408,8 +391,7 @@ def test_every_matrix_has_the_condition_number_asked_for(preset, nested, conditi
         assert np.linalg.eigvalsh(stretch).min() > 0
 
 
-@conditioned
-def test_matrices_are_stretched_in_different_directions(preset):
+def test_matrices_are_stretched_in_different_directions():
     made = generate("orthogonal", 0, 3, 3, 2, 2, condition=100.0)
     plain = generate("orthogonal", 0, 3, 3, 2, 2)
     longest = [
@@ -443,28 +425,6 @@ def test_nested_datasets_share_all_but_the_number_of_segments(preset):
     assert np.abs(np.corrcoef(first.T, noise_of(few).T)[:2, 2:]).max() < 0.3  # Own generators.
     other = generate(preset, 6, 2, 3, 4, 60, centred=False, nested=True)
     assert not np.array_equal(other.mixing.matrices[0], few.mixing.matrices[0])
-
-
-@pytest.mark.parametrize(
-    ("preset", "n", "change", "message"),
-    [
-        ("paper", 2, {"condition": 2.0}, "condition can be .* orthogonal, linear; got 'paper'"),
-        ("released", 2, {"nested": True}, "nested can be changed .*; got 'released'"),
-        ("linear", 2, {"condition": 0.5}, "condition must be at least 1; got 0.5"),
-        ("linear", 2, {"condition": np.inf}, "condition must be a finite number above 0; got inf"),
-        ("linear", 1, {"condition": 2.0}, "n_latents must be at least 2 for condition"),
-        ("linear", 1, {"common_factor": True}, "n_latents must be at least 2 for condition or com"),
-        ("linear", 2, {"nested": "yes"}, "nested must be True or False; got 'yes'"),
-        ("linear", 2, {"mixing_activation": "leaky-relu"}, "mixing_act.* can be .*; got 'linear'"),
-        ("bernoulli", 2, {"mixing_activation": "leaky-relu"}, "mixing_.* can be .*; got 'bern"),
-        ("bernoulli", 2, {"source_family": "laplace"}, "source_family can be .*; got 'bernoulli'"),
-        ("paper", 2, {"source_family": "cauchy"}, "source_family must be one of gaussian, laplace"),
-        ("paper", 2, {"mixing_activation": "relu"}, "mixing_activation must be one of xtanh, lea"),
-    ],
-)
-def test_changes_that_a_preset_cannot_have_are_named(preset, n, change, message):
-    with pytest.raises(ValueError, match=message):
-        DataSettings(preset, 1, n, 2, 2, 2, **change)
 
 
 heavy = pytest.mark.parametrize("preset", ["paper", "released", "orthogonal", "linear"])
@@ -546,9 +506,3 @@ def test_nested_the_source_family_changes_the_sources_alone(preset):
     same_matrices(one, other)
     np.testing.assert_allclose(noise_of(one), noise_of(other), atol=1e-10)
     assert np.abs(np.corrcoef(one.z.T, other.z.T)[:2, 2:]).max() < 0.5
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_laplace_sources_have_no_means(preset):
-    with pytest.raises(ValueError, match=r"(centred must be True|source_family can be .*'bern)"):
-        generate(preset, 1, 2, 2, 2, 2, centred=False, source_family="laplace")

@@ -112,15 +112,6 @@ def test_by_default_weights_and_biases_are_the_generators_draws():
         torch.testing.assert_close(parameter.detach(), torch.stack(members))
 
 
-def test_xavier_reaches_every_layer_of_a_network():
-    xavier, uniform = (
-        MLP(generators(), (2,), 4, 5, n_segments=6, **Network(30, 4, initialisation=name).shape)
-        for name in ("xavier", "uniform")
-    )
-    for (name, one), other in zip(xavier.named_parameters(), uniform.parameters(), strict=True):
-        assert torch.equal(one, other) == name.endswith("bias")
-
-
 def test_a_network_says_its_shape_and_that_of_the_decoder():
     net = Network(hidden=5, n_layers=4, decoder_layers=1)
     assert net.shape == Network(hidden=5, n_layers=4).decoder_shape

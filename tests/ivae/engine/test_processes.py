@@ -74,10 +74,12 @@ def test_a_failed_job_does_not_wait_for_the_others():
 
 
 LONG = """
+import signal
 import torch
 from ivae import IVAE, Settings, generate
 from ivae.data import DataSettings
 from companion.c14.known_sources import Case, attempts
+signal.signal(signal.SIGINT, signal.default_int_handler)  # In the background it is ignored.
 torch.set_num_threads(2)
 settings = Settings(n_starts=2, n_steps=10**7)
 """
@@ -106,6 +108,7 @@ def test_ctrl_c_ends_a_process_and_all_that_it_has_started(call, tmp_path):
         _, said = child.communicate(timeout=30)
         assert "KeyboardInterrupt" in said
         assert child.returncode != 0
+        assert not list(tmp_path.glob("ivae-*"))  # Where the jobs told how they stood.
         _, left = psutil.wait_procs(family, timeout=10)
         assert not left
     finally:

@@ -66,6 +66,7 @@ def test_a_run_by_flat_names_is_the_run_of_its_parts():
         ({"model": "vae", "n_components": 2}, {"model": "vae"}),
         ({"beta": 4.0, "objective": "decomposition"}, {"objective": "decomposition"}),
         ({"weights": (100, 1, 0, 10), "n_draws": 3, "estimator": "stratified"}, {}),
+        ({"weights": (1, 1, 1, 1), "objective": "decomposition"}, {"objective": "decomposition"}),
         ({"decoder_layers": 3}, {}),
         (
             {"preset": "bernoulli", "decoder_variance": 0.1, "noise_variance": 0.1},
