@@ -15,7 +15,7 @@ from ivae import data, metrics, models
 from ivae.engine.batches import Minibatches
 from ivae.families import family_named
 from ivae.nets import Network
-from ivae.objectives import Bound, Decomposition, beta_tc_vae, released_objective
+from ivae.objectives import Bound, Decomposition, beta_tc_vae, elbo, released_objective
 from ivae.recipe.model import compose
 from ivae.schedules import Ramp, Schedule
 from ivae.support.seeds import seeded_generator
@@ -104,6 +104,23 @@ def test_training_equals_the_usual_loop():
         values.append(total / n)
     np.testing.assert_allclose(history.elbo[:, 0], values, rtol=1e-8)
     for ours, theirs in zip(plain_copy(model).parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def test_the_six_lines_of_chapter_4_are_what_train_does():
+    loop, trained = ivae([3]), ivae([3])
+    minibatches = Minibatches(*loop.check_data(TRUTH.x, TRUTH.u), loop.seeds, 16, 0.0, (2,))
+    adam, losses = torch.optim.Adam(loop.parameters(), lr=0.01), []
+    for minibatch in minibatches.of_epoch(0):
+        loss = -elbo(loop, *minibatch).value.mean(1).sum()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        losses.append(loss.item() * minibatch[0].shape[1])
+    plain = Schedule(epochs=1, batch_size=16, decay="constant")
+    history = fit(trained, schedule=plain)
+    assert history.elbo[-1, 0] == pytest.approx(-np.sum(losses) / len(TRUTH.x), rel=1e-8)
+    for ours, theirs in zip(trained.parameters(), loop.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
 
 
