@@ -7,8 +7,10 @@
 >>> model.infer(data.x, data.u).mean.shape
 torch.Size([2, 10000, 2])
 
-Read from ``families`` to ``estimator``: a file says what an iVAE is, or how it is trained.
-``train`` hides ``engine``, :class:`IVAE` hides ``recipe``, and neither has to be opened.
+What an iVAE is, and how it is trained, can be read top to bottom: ``families``, ``mixing``,
+``data``, ``nets``, ``likelihoods``, ``models``, ``objectives``, ``schedules``, ``training``,
+``metrics``, ``estimator``. ``train`` hides ``engine``, :class:`IVAE` hides ``recipe``, and neither
+has to be opened.
 """
 
 from importlib import import_module

@@ -59,8 +59,8 @@ _OF_PRESET: Any = None  # A default that is the preset's.
 class DataSettings:
     """All that decides a dataset. Equal data are equal values, however they were asked for.
 
-    What is left out, or None, is filled in from the preset; where a preset leaves no choice (one
-    matrix of a mixing with one layer, Gaussian noise on bits) what is given is not looked at.
+    What is left out, or None, is filled in from the preset; so is what a preset leaves no choice in
+    (one matrix for a mixing with one layer, Gaussian noise on bits).
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class DataSettings:
         for name in ("n_latents", "n_observed", "n_segments", "samples_per_segment"):
             settle(self, **{name: whole_number(name, getattr(self, name))})
         for name, own in PRESETS[preset].items():
-            if getattr(self, name) is None or preset in _MOOT.get(name, ()):
+            if getattr(self, name) is None:
                 settle(self, **{name: own})
         for name in ("centred", "one_matrix", "common_factor", "nested"):
             settle(self, **{name: truth_value(name, getattr(self, name))})
@@ -141,6 +141,7 @@ class DataSettings:
         settle(self, noise_variance=float(self.noise_variance), condition=condition)
         one_of("mixing_activation", self.mixing_activation, ACTIVATIONS)
         one_of("source_family", self.source_family, ("gaussian", "laplace"))
+        settle(self, **{n: PRESETS[preset][n] for n, some in _MOOT.items() if preset in some})
         self._refuse_what_cannot_be()
 
     def _refuse_what_cannot_be(self) -> None:
@@ -257,10 +258,7 @@ def generate(preset: str, seed: int, *sizes: Any, **values: Any) -> Nonstationar
 
 
 def stack(datasets: Sequence[NonstationaryData]) -> tuple[Array, NDArray[np.int64], Array]:
-    """Return x (E, N, d), u (E, N) and z (E, N, n) of datasets of equal size, one per member.
-
-    A ValueError says when there is no dataset, or their sizes differ.
-    """
+    """Return x (E, N, d), u (E, N) and z (E, N, n) of datasets of equal size, one per member."""
     sizes = {(dataset.x.shape, dataset.z.shape) for dataset in datasets}
     if len(sizes) != 1:
         raise ValueError(

@@ -102,7 +102,7 @@ class IVAE(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type
             When every start has diverged.
         """
         if not isinstance(self.settings, Settings):
-            raise ValueError(f"settings must be a Settings of ivae.stages; got {self.settings!r}.")
+            raise ValueError(f"settings must be an ivae.Settings; got {self.settings!r}.")
         seed = whole_number("random_state", self.random_state, at_least=0)
         observed = finite_array("x", x, ("N", "d"), np.float64)
         labels = _labels(u, len(observed))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch.nn.functional import logsigmoid
 from ivae.support.checks import for_each_member, one_of, positive_number
 
 LikelihoodName = Literal["gaussian", "bernoulli"]
-LIKELIHOODS = ("gaussian", "bernoulli")
+LIKELIHOODS = get_args(LikelihoodName)
 DECODER_VARIANCE = 0.01  # Section 5: "we fix the noise level sigma^2 = 0.01".
 
 

@@ -1,8 +1,9 @@
 """What is maximised: Eq. (8), its weighted decomposition, the importance-weighted bound.
 
-An objective is a small frozen value that says what to compute; :meth:`terms` computes it. Values
+An objective is a small frozen value that says what to compute; its method ``terms`` does. Values
 are in nats for one sample and have shape (E, B). A training step maximises the mean over B and
-*sums* over members, so that the gradient of a member does not depend on how many there are.
+*sums* over members, so that the gradient of a member does not depend on how many there are. (For a
+zero-mean Gaussian prior ``train`` has the formulas once more, :mod:`ivae.engine.gradients`.)
 
 Every objective comes apart into weighted terms, and each weight may be one number, one for each
 member, or a :class:`ivae.schedules.Ramp`; :func:`ivae.training.train` turns them into a tensor
@@ -139,7 +140,7 @@ class Decomposition:
         a, b, c, d = weights.unsqueeze(-1).unbind(1)
         value = a * log_likelihood - b * log_q + d * log_prior
         mi = tc = kl_i = torch.full_like(log_q, math.nan, requires_grad=False)
-        rows = where(((b != c) | (c != d)).squeeze(1))
+        rows = indices_of(((b != c) | (c != d)).squeeze(1))
         if len(rows):
             some = Posterior(posterior.mean[rows], posterior.log_variance[rows])
             log_qz, log_product = log_aggregate(z[rows], some, n_data, self.estimator)
@@ -296,7 +297,7 @@ def log_weights(
     return weights.log().to(device, dtype)
 
 
-def where(members: Tensor) -> Tensor:
+def indices_of(members: Tensor) -> Tensor:
     """Return the indices of the members that are True; on a GPU all, since to look is to wait."""
     if members.is_cuda:
         return torch.arange(len(members), device=members.device)

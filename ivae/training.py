@@ -54,6 +54,9 @@ def train(
 ) -> History:
     """Maximise an objective for every member, in place.
 
+    Ctrl-C ends it and its processes, and leaves the model as it was; what ``checkpoint`` holds then
+    can be gone on with.
+
     Parameters
     ----------
     model
@@ -97,7 +100,6 @@ def train(
     encoder_of(model)  # A model with other networks is refused here.
     x_data, u_data = model.check_data(x, u, every_segment=True)
     sources = None if z is None else _sources(model, z, x_data.shape[1])
-    line = ProgressLine(label, shown=progress)
     draws = noise_shape(objective, model.n_latents)
     data = Minibatches(x_data, u_data, model.seeds, schedule.batch_size, schedule.held_out, draws)
     weights = Weights(objective.weights, model.n_members)
@@ -127,11 +129,11 @@ def train(
         )
         for members in parts
     ]
-    train_shards(shards, folder, processes, _Report(line, [len(p) for p in parts], n_steps))
+    with ProgressLine(label, shown=progress) as line:
+        train_shards(shards, folder, processes, _Report(line, [len(p) for p in parts], n_steps))
     for members, shard in zip(parts, shards, strict=True):
         model.assign(members, shard.model)
     history = collect(parts, shards, data.steps_per_epoch, line.elapsed)
-    line.close()
     if len(history.diverged) == model.n_members:
         raise EveryMemberDiverged(model.seeds, history)
     _announce(line, model, history)

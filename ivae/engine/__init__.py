@@ -1,5 +1,5 @@
 """How training is done: gradients by hand behind :func:`ivae.training.train`, autograd elsewhere.
 
 May import the files at the root of ``ivae`` up to ``objectives``, ``schedules`` and ``metrics``.
-For ``training``, ``recipe`` and ``theory``; of the book's own code what trains something itself.
+For ``training``, ``recipe``, ``theory``, ``sweeps``; of the book's own code what trains by itself.
 """

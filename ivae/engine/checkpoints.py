@@ -34,7 +34,7 @@ class Checkpoint:
     Attributes
     ----------
     shards
-        Members of each shard; from the folder where there is one, else as given to :meth:`open`.
+        Members of each shard; from the folder where there is one, else as given.
 
     Raises
     ------

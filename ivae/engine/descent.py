@@ -20,7 +20,7 @@ def minimise(
     parameters: Iterable[Tensor],
     batches: Iterable[tuple[Tensor, ...]],
     n_steps: int,
-    label: str,
+    label: str | None,
     learning_rate: float = 0.01,
     *,
     warm_up: int = 0,
@@ -39,7 +39,7 @@ def minimise(
     batches, n_steps
         Minibatches, as many at least as there are steps; and their number.
     label
-        Name on the progress line.
+        Name on the progress line; None for no line.
     learning_rate
         Adam's, at the start.
     warm_up
@@ -50,7 +50,7 @@ def minimise(
         were best by it. One that has diverged before the first of the 20 stays so, for the caller
         to see.
     note
-        Gets the share of the steps made, 20 times, in place of a progress line.
+        Gets the share of the steps made, 20 times, in place of the line.
 
     Raises
     ------
@@ -64,21 +64,20 @@ def minimise(
     trained = list(parameters)
     adam = torch.optim.Adam(trained, fused=True)
     best = None if held_out is None else _Best(trained, held_out)
-    line = ProgressLine(label, shown=note is None)
-    for step, batch in zip(range(n_steps), batches, strict=False):
-        rate = learning_rate * float(half_cosine(step / n_steps))
-        adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
-        adam.zero_grad()
-        loss(*batch).backward()
-        adam.step()
-        made = step + 1
-        if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
-            (note or line.report_share)(made / n_steps)
-            if best is not None:
-                best.look()
+    with ProgressLine(label or "", shown=label is not None) as line:
+        for step, batch in zip(range(n_steps), batches, strict=False):
+            rate = learning_rate * float(half_cosine(step / n_steps))
+            adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
+            adam.zero_grad()
+            loss(*batch).backward()
+            adam.step()
+            made = step + 1
+            if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
+                (note or line.report_share)(made / n_steps)
+                if best is not None:
+                    best.look()
     if best is not None:
         best.restore()
-    line.close()
 
 
 class _Best:

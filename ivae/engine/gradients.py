@@ -21,7 +21,7 @@ from ivae.families import GaussianScale
 from ivae.likelihoods import GaussianLikelihood, Likelihood
 from ivae.models import ForwardPass, LatentVariableModel
 from ivae.nets import MLP, MLPEncoder, Posterior, pick_rows, row_index
-from ivae.objectives import Bound, Decomposition, Estimator, Objective, log_weights, where
+from ivae.objectives import Bound, Decomposition, Estimator, Objective, indices_of, log_weights
 
 
 class Outputs(NamedTuple):
@@ -199,7 +199,7 @@ def _of_decomposition(
     of_mean = of_z.clone()
     of_log_variance = (-0.5 / size) * b.view(-1, 1, 1) + 0.5 * of_z * (z - mean)
     parts = torch.full((3, len(x)), math.nan, dtype=x.dtype, device=x.device)
-    rows = where((b != c) | (c != d))
+    rows = indices_of((b != c) | (c != d))
     if len(rows):
         some = Posterior(mean[rows], log_variance[rows])
         joint, marginals, pairs = _run_aggregate(z[rows], some, n_data, objective.estimator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,11 @@ class EveryMemberDiverged(FloatingPointError):
             f"every member diverged ({causes}). Lower the learning rate or raise the decoder "
             "variance."
         )
-        self.history = history
+        self.seeds, self.history = seeds, history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel out of another process whole."""
+        return EveryMemberDiverged, (self.seeds, self.history)
 
 
 def collect(

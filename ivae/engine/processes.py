@@ -2,7 +2,9 @@
 
 Python runs one thread at a time, and a training step is many short operations, so two threads
 mostly wait for each other; two processes do not. Starting one takes a few seconds, which a short
-training does not earn back. Processes stay for the next jobs and end with the program.
+training does not earn back. Processes stay for the next jobs, and end after an idle minute or with
+the program. A program has one pool of them: what is run from several threads at once shares it, and
+an error in one ends the jobs of all.
 """
 
 from __future__ import annotations
@@ -113,11 +115,13 @@ def run_jobs(
                 executor.submit(_in_worker, work, job, str(board.filename), board.shape, number)
                 for number, job in enumerate(jobs)
             ]
-            while not all(future.done() for future in futures):
+            running = True
+            while running:
+                time.sleep(0.1)
+                running = not all(future.done() for future in futures)
                 for future in futures:
                     if future.done():
                         future.result()  # Raises what the job raised, without waiting for others.
-                time.sleep(0.1)
                 for number, told in enumerate(board.tolist()):
                     if not math.isnan(told[0]):
                         report(number, *told)

@@ -253,9 +253,8 @@ def _in_worker(
 
 @contextmanager
 def _progress(label: str, shown: bool) -> Iterator[Callable[[float], None]]:
-    line = ProgressLine(label, shown)
-    yield line.report_share
-    line.close()
+    with ProgressLine(label, shown) as line:
+        yield line.report_share
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The two activations, xtanh(a) = tanh(a) + a / 10 and the leaky ReLU, and their derivatives.
 
-Mixings evaluate xtanh as it is written. Networks that train do so through a sigmoid and keep what
-the derivative needs; the two agree to rounding.
+Mixings and the recipe's encoder evaluate xtanh as it is written. MLPs do so through a sigmoid and
+keep what the derivative needs; the two agree to rounding.
 """
 
 from __future__ import annotations

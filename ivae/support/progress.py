@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any, Self
 
 
 class ProgressLine:
@@ -50,6 +51,12 @@ class ProgressLine:
         if self._on_terminal:
             sys.stderr.write("\n")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class _Line:
     """Text that a notebook shows without quotation marks."""
@@ -61,7 +68,7 @@ class _Line:
         return self.text
 
 
-def _notebook_display(label: str):  # type: ignore[no-untyped-def]
+def _notebook_display(label: str) -> Any:
     """Return an IPython display handle when this code runs in a kernel, else None."""
     if "ipykernel" not in sys.modules:
         return None

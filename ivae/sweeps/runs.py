@@ -14,7 +14,7 @@ from ivae.data import DataSettings
 from ivae.likelihoods import DECODER_VARIANCE
 from ivae.nets import Network
 from ivae.objectives import Bound, Decomposition, ImportanceWeighted, Objective
-from ivae.schedules import Schedule
+from ivae.schedules import Schedule, check_weight
 from ivae.support.checks import one_of, positive_number, settle, whole_number
 
 OBJECTIVES = ("elbo", "decomposition", "importance-weighted")
@@ -25,12 +25,12 @@ _DATA = {"seed": "data_seed"}  # A run's own seed is that of the network.
 class Run:
     """One training: data, model, objective and schedule.
 
-    Equal trainings are equal values: what has no effect on a run is set to its default. The flat
-    names, which :meth:`of`, :func:`grid` and the table of a sweep have, are those of
-    :class:`ivae.data.DataSettings` (its seed is ``data_seed``), :class:`ivae.nets.Network` and
-    :class:`ivae.schedules.Schedule`, the ones below, and for the objective ``objective``:
-    ``"elbo"``, with ``beta``; ``"decomposition"``, with ``weights`` a, b, c, d and ``estimator``;
-    or ``"importance-weighted"``, with ``n_draws``.
+    What belongs to another preset, model, objective or likelihood is set to its default, so that
+    runs which differ in nothing else are equal. The flat names, which :meth:`of`, :func:`grid` and
+    the table of a sweep have, are those of :class:`ivae.data.DataSettings` (its seed is
+    ``data_seed``), :class:`ivae.nets.Network` and :class:`ivae.schedules.Schedule`, the ones below,
+    and for the objective ``objective``: ``"elbo"``, with ``beta``; ``"decomposition"``, with
+    ``weights`` a, b, c, d and ``estimator``; or ``"importance-weighted"``, with ``n_draws``.
 
     Attributes
     ----------
@@ -57,6 +57,10 @@ class Run:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.data, DataSettings):
+            raise ValueError(
+                f"data must be a DataSettings; got {self.data!r}. Run.of takes flat names."
+            )
         one_of("model", self.model, ("ivae", "vae"))
         one_of("prior", self.prior, ("gaussian", "laplace"))
         if self.n_components not in (1, 2):
@@ -68,10 +72,16 @@ class Run:
         moot = {"prior": "gaussian"} if self.model == "ivae" else {"n_components": 1}
         settle(self, **moot)
         for value in (*self.objective.weights, self.schedule.learning_rate):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ValueError(f"a run has one number for each weight and rate; got {value!r}.")
+            if not isinstance(value, (int, float)):
+                raise ValueError(
+                    "objective and schedule of a run must have one number for each weight and "
+                    f"rate, since members are runs; got {value!r}."
+                )
         if not isinstance(self.schedule.decay, str):
-            raise ValueError(f"a run has one decay; got {self.schedule.decay!r}.")
+            raise ValueError(
+                f"schedule of a run must have one decay, since members are runs; "
+                f"got {self.schedule.decay!r}."
+            )
 
     @classmethod
     def of(cls, **values: Any) -> Self:
@@ -127,11 +137,18 @@ def _objective(
             "axis: give the four as a tuple."
         )
     if objective == "elbo":
-        return Bound(float(beta))
+        return Bound(_weight("beta", beta))
     if objective == "decomposition":
-        a, b, c, d = (float(weight) for weight in weights)
+        a, b, c, d = (_weight(f"weight {name}", v) for name, v in zip("abcd", weights, strict=True))
         return Decomposition(a, b, c, d, estimator)
     return ImportanceWeighted(n_draws)
+
+
+def _weight(name: str, value: Any) -> float:
+    check_weight(name, value)
+    if not isinstance(value, (int, float)):
+        raise ValueError(f"{name} of a run must be one number; got {value!r}.")
+    return float(value)
 
 
 def _terms(objective: Objective) -> dict[str, Any]:

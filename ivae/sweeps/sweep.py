@@ -122,13 +122,13 @@ def sweep(
         rows.update(_rows(ensemble, record))
         note(finished=1, running=-1)
 
-    if scheduler is None:
-        for ensemble in ensembles:
-            note(running=1)
-            finish(ensemble, _here(ensemble, device, progress, checkpoint(ensemble)))
-    else:
-        _on_cluster(scheduler, ensembles, device, note, finish)
-    line.close()
+    with line:
+        if scheduler is None:
+            for ensemble in ensembles:
+                note(running=1)
+                finish(ensemble, _here(ensemble, device, progress, checkpoint(ensemble)))
+        else:
+            _on_cluster(scheduler, ensembles, device, note, finish)
     return pd.DataFrame([run.values | rows[run] for run in asked])
 
 
@@ -211,17 +211,20 @@ def _on_cluster(
 
     client = Client(scheduler) if isinstance(scheduler, str) else scheduler
     waiting: dict[Any, list[Run]] = {}
-    for ensemble in ensembles:
-        # A worker of the cluster is one process; its threads are its own affair.
-        future = client.submit(train_ensemble, ensemble, device, 1, False, pure=False)
-        waiting[future] = ensemble
-        note(running=1)
-    for future in as_completed(list(waiting)):
-        error = future.exception()
-        finish(waiting.pop(future), future.result() if error is None else error)
-        future.release()
-    if client is not scheduler:
-        client.close()
+    try:
+        for ensemble in ensembles:
+            # A worker of the cluster is one process; its threads are its own affair.
+            future = client.submit(train_ensemble, ensemble, device, 1, False, pure=False)
+            waiting[future] = ensemble
+            note(running=1)
+        for future in as_completed(list(waiting)):
+            error = future.exception()
+            finish(waiting.pop(future), future.result() if error is None else error)
+            future.release()
+    finally:
+        client.cancel(list(waiting))  # What an interrupt has left.
+        if client is not scheduler:
+            client.close()
 
 
 def _outcome(history: History, n_members: int) -> dict[str, Any]:

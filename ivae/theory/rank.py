@@ -148,7 +148,7 @@ def estimation_error(family: ExponentialFamily, lam: ArrayLike, samples_per_segm
     return float(np.sqrt(variance.sum(0).max()) + np.sqrt(variance.sum(1).max()))
 
 
-def finding_three(
+def finding_of_segments(
     lam: ArrayLike,
     family: ExponentialFamily | None = None,
     samples_per_segment: int | None = None,

@@ -27,10 +27,10 @@ from ivae.theory.exact import mean_field_gap
 from ivae.theory.findings import Finding, all_hold
 from ivae.theory.injectivity import finding_of_mixing, numerical_jacobian
 from ivae.theory.noise import Noise
-from ivae.theory.rank import finding_three
-from ivae.theory.statistics import Statistics, finding_minimum, finding_two
+from ivae.theory.rank import finding_of_segments
+from ivae.theory.statistics import Statistics, finding_minimum, finding_of_statistics
 
-Posterior = Literal["diagonal", "full"]
+Covariance = Literal["diagonal", "full"]
 NoiseLaw = Noise | NumericalCharacteristic | None
 N_LATENTS_LOOKED_AT = 2000
 LINEAR = 1e-6  # Relative change of the Jacobian below which f counts as linear.
@@ -116,7 +116,7 @@ def check(
     *,
     u: ArrayLike | None = None,
     samples_per_segment: int | None = None,
-    posterior: Posterior | None = None,
+    posterior: Covariance | None = None,
     name: str = "model",
 ) -> ModelReport:
     """Check the conditions of Theorems 1 to 3 for a model theta = (f, T, lambda) of Eqs. (5)-(7).
@@ -155,8 +155,8 @@ def check(
     one = (
         finding_of_mixing(mixing, z),
         BINARY if noise is None else noise.finding(),
-        finding_two(statistics),
-        finding_three(table, family, samples_per_segment),
+        finding_of_statistics(statistics),
+        finding_of_segments(table, family, samples_per_segment),
     )
     three = None
     if posterior is not None:
@@ -166,7 +166,7 @@ def check(
     return ModelReport(told, one, finding_minimum(statistics, k), three)
 
 
-def of_dataset(dataset: NonstationaryData, posterior: Posterior | None = None) -> ModelReport:
+def of_dataset(dataset: NonstationaryData, posterior: Covariance | None = None) -> ModelReport:
     """Check the true model behind a synthetic dataset."""
     noise = noises.gaussian(dataset.noise_variance) if dataset.noise_variance else noises.none()
     return check(
@@ -217,7 +217,7 @@ def _finding_posterior(
     noise: NoiseLaw,
     mixing: Mixing | Callable[[Array], Array],
     z: Array,
-    posterior: Posterior,
+    posterior: Covariance,
 ) -> Finding:
     """Judge (i) of Theorem 3: whether Gaussians of this kind contain the true posterior.
 

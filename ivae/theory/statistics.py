@@ -87,7 +87,7 @@ FACTS = {
 }
 
 
-def finding_two(statistics: ExponentialFamily | Statistics) -> Finding:
+def finding_of_statistics(statistics: ExponentialFamily | Statistics) -> Finding:
     """Judge condition (ii), with the assumption that Lemma 1 needs beside it.
 
     Every T_j must have a derivative that is almost nowhere 0, and no combination of T_1, ..., T_k

@@ -104,6 +104,7 @@ def taught_separator(
         seeds,
         n_steps=settings.n_steps,
         batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
         warm_up=WARM_UP,
     )
     return _scores(datasets, in_pieces(lambda part: net(part).mean, both[..., :d]))
@@ -120,6 +121,7 @@ def _teach(
     epochs: int = 0,
     n_steps: int = 0,
     batch_size: int = BATCH_SIZE,
+    learning_rate: float = 0.01,
     warm_up: int = 0,
 ) -> None:
     """Minimise the squared error of n targets, which travel with x in ``both``, (E, N, d + n)."""
@@ -130,7 +132,7 @@ def _teach(
 
     batches = Minibatches(both, u, seeds, batch_size, 0.0, (0,))
     n_steps = n_steps or epochs * batches.steps_per_epoch
-    minimise(error, parameters, batches, n_steps, "supervised", warm_up=warm_up)
+    minimise(error, parameters, batches, n_steps, "supervised", learning_rate, warm_up=warm_up)
 
 
 def true_decoder(
@@ -193,7 +195,7 @@ def true_decoder(
 def minibatches_of(
     model: LatentVariableModel, x: Tensor, u: Tensor, objective: Objective
 ) -> tuple[Minibatches, Tensor]:
-    """Return what all members see of checked data, and the weights of an objective's terms."""
+    """Return what all members see of checked data, and an objective's weights at the end."""
     draws = noise_shape(objective, model.n_latents)
     batches = Minibatches(x, u, model.seeds, BATCH_SIZE, 0.0, draws)
     weights = Weights(objective.weights, model.n_members).at(np.ones(1))[0]

@@ -506,3 +506,13 @@ def test_nested_the_source_family_changes_the_sources_alone(preset):
     same_matrices(one, other)
     np.testing.assert_allclose(noise_of(one), noise_of(other), atol=1e-10)
     assert np.abs(np.corrcoef(one.z.T, other.z.T)[:2, 2:]).max() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("preset", "change"),
+    [("linear", {"one_matrix": "no"}), ("bernoulli", {"noise_variance": -1.0})],
+)
+def test_what_a_preset_leaves_no_choice_in_is_checked_all_the_same(preset, change):
+    (name,) = change
+    with pytest.raises(ValueError, match=name):
+        generate(preset, 1, 2, 2, 2, 2, **change)

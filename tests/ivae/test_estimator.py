@@ -213,7 +213,7 @@ def test_bad_calls_are_named(fitted, call, message):
         (X, U, {"n_latents": 4}, "n_latents must be at most d = 3; got 4"),
         (X, U, {"family": "cauchy"}, "family must be one of"),
         (X, U, {"random_state": None}, "random_state must be a whole number >= 0; got None"),
-        (X, U, {"settings": {"hidden": 3}}, "settings must be a Settings"),
+        (X, U, {"settings": {"hidden": 3}}, "settings must be an ivae.Settings"),
     ],
 )
 def test_bad_data_are_named(x, u, changes, message):

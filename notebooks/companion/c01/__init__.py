@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 1 alone.
 """
 
-from companion.c01 import constructions, figures, posterior_grid
+from companion.c01 import constructions, figures, posterior_grid, quadrature
 
-__all__ = ["constructions", "figures", "posterior_grid"]
+__all__ = ["constructions", "figures", "posterior_grid", "quadrature"]

@@ -1,4 +1,4 @@
-"""The panels of the paper's Figure 2a: MCC over training."""
+"""The panels of the paper's Figure 2a; those of 2b are :func:`companion.figures.by_dimension`."""
 
 from __future__ import annotations
 

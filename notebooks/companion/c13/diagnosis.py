@@ -98,24 +98,23 @@ def account(
     and ``seed`` see :func:`ivae.theory.posteriors.measure_gap`.
     """
     chosen = np.asarray(rows)
-    line = ProgressLine("account")
     found = []
-    for member, dataset in enumerate(datasets):
-        x, u = dataset.x[chosen], dataset.u[chosen]
-        if at_truth:
-            noise = float(model.decoder_variance[member])
-            problem = problem_of_dataset(dataset, chosen, noise)
-        else:
-            problem = problem_of_model(model, member, x, u)
-        posterior = model.of([member]).double().infer(x, u)
-        factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
-        q = Posteriors(posterior.mean[0], factor)
-        network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
-        gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
-        effective = gap.effective * n_draws
-        found.append((gap.log_likelihood, gap.full, gap.mean_field, network, effective))
-        line.report(f"{member + 1} of {model.n_members} solutions")
-    line.close()
+    with ProgressLine("account") as line:
+        for member, dataset in enumerate(datasets):
+            x, u = dataset.x[chosen], dataset.u[chosen]
+            if at_truth:
+                noise = float(model.decoder_variance[member])
+                problem = problem_of_dataset(dataset, chosen, noise)
+            else:
+                problem = problem_of_model(model, member, x, u)
+            posterior = model.of([member]).double().infer(x, u)
+            factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
+            q = Posteriors(posterior.mean[0], factor)
+            network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
+            gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
+            effective = gap.effective * n_draws
+            found.append((gap.log_likelihood, gap.full, gap.mean_field, network, effective))
+            line.report(f"{member + 1} of {model.n_members} solutions")
     return Account(*(np.stack(column) for column in zip(*found, strict=True)))
 
 
@@ -174,7 +173,10 @@ def verdict(lead: ArrayLike) -> Verdict:
     ``"search"``: it leads nowhere that counts, so that a better solution was known and training has
     not found it; condition (ii).
     """
-    leads = np.asarray(lead) > RESOLUTION
+    values = np.asarray(lead, np.float64)
+    if np.isnan(values).any():  # It would pass for no lead.
+        raise ValueError(f"lead must be known on every level; got {values}.")
+    leads = values > RESOLUTION
     if not leads[-1]:
         return "search"
     # The highest level from which on it leads all the way down.

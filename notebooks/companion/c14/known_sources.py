@@ -101,12 +101,10 @@ def attempts(cases: Sequence[Case], seed: int, label: str) -> list[Attempt]:
         done.add(number)
         line.report(f"{len(done)} of {len(cases)}")
 
-    if n_threads == 1:
-        found = [_attempt(case, seed, partial(report, i)) for i, case in enumerate(cases)]
-    else:
-        found = run_jobs(_attempt, [(case, seed) for case in cases], n_threads, report)
-    line.close()
-    return found
+    with line:
+        if n_threads == 1:
+            return [_attempt(case, seed, partial(report, i)) for i, case in enumerate(cases)]
+        return run_jobs(_attempt, [(case, seed) for case in cases], n_threads, report)
 
 
 def _attempt(case: Case, seed: int, note: Callable[..., None]) -> Attempt:

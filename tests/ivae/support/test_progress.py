@@ -30,3 +30,18 @@ def test_a_terminal_sees_one_line_rewritten():
     assert written.count("\r\x1b[2K") == 3
     assert "\x1b[2Khalfway" in written
     assert "run: 25 %, 0 s" in written
+
+
+def test_an_interrupted_line_is_ended():
+    code = "\n".join([
+        "from ivae.support.progress import ProgressLine",
+        "with ProgressLine('run') as line:",
+        "    line.report('one')",
+        "    raise KeyboardInterrupt",
+    ])  # fmt: skip
+    parent, child = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=child, check=False)
+    os.close(child)
+    written = os.read(parent, 10_000).decode()
+    os.close(parent)
+    assert "run: one, 0 s\r\n" in written

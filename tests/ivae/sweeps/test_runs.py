@@ -228,9 +228,12 @@ def test_a_run_on_bits_has_a_bernoulli_decoder_of_its_own_depth(model):
         ({"preset": "mnist"}, "preset must be one of paper, released"),
         ({"hidden": 0}, "hidden must be a whole number >= 1; got 0"),
         ({"learning_rate": -1.0}, "learning_rate must be a finite number above 0"),
-        ({"learning_rate": (0.1, 0.2)}, r"one number for each weight and rate; got \(0.1, 0.2\)"),
+        (
+            {"learning_rate": (0.1, 0.2)},
+            r"one number for each weight and rate, since members are runs; got \(0.1, 0.2\)",
+        ),
         ({"decay": "step"}, "decay must be one of cosine, constant, plateau"),
-        ({"decay": ("cosine", "plateau")}, "a run has one decay; got"),
+        ({"decay": ("cosine", "plateau")}, "must have one decay, since members are runs; got"),
         ({"weights": (1, 1, -1, 1), "objective": "decomposition"}, "weight c must be"),
         ({"weights": (1, 1, 0)}, "weights must be four numbers a, b, c, d; got"),
         ({"weights": 100}, "weights must be .*got 100.*as a tuple"),
@@ -249,7 +252,31 @@ def test_bad_runs_are_named(values, message):
 
 
 def test_a_run_has_one_weight_and_pack_a_memory():
-    with pytest.raises(ValueError, match="a run has one number for each weight and rate; got Ramp"):
+    with pytest.raises(
+        ValueError, match="one number for each weight and rate, since members are runs; got Ramp"
+    ):
         replace(Run.of(), objective=Bound(Ramp(0, 1)))
     with pytest.raises(ValueError, match="memory_gb must be a finite number above 0; got 0"):
         pack([Run.of()], memory_gb=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"beta": True}, "beta must be a number >= 0"),
+        ({"beta": "x"}, "beta must be a number >= 0"),
+        ({"beta": (1.0, 2.0)}, "beta of a run must be one number"),
+        (
+            {"objective": "decomposition", "weights": (1, -1, 1, 1)},
+            "weight b must be a number >= 0",
+        ),
+    ],
+)
+def test_a_weight_of_a_run_is_one_number(values, message):
+    with pytest.raises(ValueError, match=message):
+        Run.of(**values)
+
+
+def test_a_run_says_that_flat_names_go_elsewhere():
+    with pytest.raises(ValueError, match=r"data must be a DataSettings.*Run\.of takes flat names"):
+        Run("released")

@@ -152,8 +152,8 @@ def test_a_learned_table_of_low_rank_is_not_taken_for_covered(seed, n):
     family = families.FAMILIES["gaussian-scale"]
     lam = family.natural_parameters(torch.as_tensor(estimate)).numpy()
     assert rank.spread_report(lam).holds
-    assert rank.finding_three(lam).holds is True
-    judged = rank.finding_three(lam, family, size)
+    assert rank.finding_of_segments(lam).holds is True
+    judged = rank.finding_of_segments(lam, family, size)
     assert judged.holds is None
     assert "times what sampling alone typically makes" in judged.reason
 
@@ -162,11 +162,11 @@ def test_a_learned_table_with_a_margin_is_covered():
     rng = np.random.default_rng(0)
     family = families.FAMILIES["gaussian-scale"]
     lam = family.natural_parameters(torch.as_tensor(rng.uniform(0.5, 3, (40, 5)))).numpy()
-    assert rank.finding_three(lam, family, 1000).verdict == "not seen to fail"
-    assert rank.finding_three(lam, family, 1).holds is None
+    assert rank.finding_of_segments(lam, family, 1000).verdict == "not seen to fail"
+    assert rank.finding_of_segments(lam, family, 1).holds is None
 
 
 def test_too_few_segments_are_counted():
-    finding = rank.finding_three(table(0, 4, 2, 2))
+    finding = rank.finding_of_segments(table(0, 4, 2, 2))
     assert finding.holds is False
     assert finding.reason == "lambda has rank 3 of 4 over 4 segments, 5 are needed"

@@ -27,7 +27,7 @@ SOUND = {
 
 @pytest.mark.parametrize("function", BROKEN.values(), ids=BROKEN)
 def test_what_breaks_the_condition_is_found(function):
-    assert statistics.finding_two(Statistics(function)).holds is False
+    assert statistics.finding_of_statistics(Statistics(function)).holds is False
 
 
 def test_dependence_counts_on_the_support():
@@ -36,15 +36,17 @@ def test_dependence_counts_on_the_support():
     def function(z):
         return np.stack((z**2, z * np.abs(z)), 1)
 
-    whole = statistics.finding_two(Statistics(function))
+    whole = statistics.finding_of_statistics(Statistics(function))
     assert (whole.holds, whole.is_certain) == (True, False)
     assert "were the support that piece alone" in whole.reason
-    assert statistics.finding_two(Statistics(function, support=(0, np.inf))).holds is False
+    assert (
+        statistics.finding_of_statistics(Statistics(function, support=(0, np.inf))).holds is False
+    )
 
 
 @pytest.mark.parametrize("function", SOUND.values(), ids=SOUND)
 def test_sound_statistics_pass(function):
-    finding = statistics.finding_two(Statistics(function))
+    finding = statistics.finding_of_statistics(Statistics(function))
     assert finding.holds is True
     assert finding.verdict == "not seen to fail"
 
@@ -58,7 +60,11 @@ def test_facts_of_the_families_are_what_numbers_say(name):
 
     numbers = Statistics(function)
     assert numbers.k == family.k
-    assert statistics.finding_two(numbers).holds is statistics.finding_two(family).holds is True
+    assert (
+        statistics.finding_of_statistics(numbers).holds
+        is statistics.finding_of_statistics(family).holds
+        is True
+    )
     fact = statistics.finding_minimum(family, family.k)
     assert statistics.finding_minimum(numbers, family.k).holds is fact.holds
     assert set(statistics.FACTS) == set(FAMILIES)
@@ -74,9 +80,9 @@ def test_the_verdict_does_not_depend_on_the_basis(matrix):
     turn = np.reshape(matrix, (2, 2))
     sound = Statistics(lambda z: np.stack((z**2, z), 1) @ turn)
     broken = Statistics(lambda z: np.stack((z**2, -z * z), 1) @ turn)
-    assert statistics.finding_two(broken).holds is False
+    assert statistics.finding_of_statistics(broken).holds is False
     # A basis may hold a statistic that is flat at one point, never on an interval.
-    assert statistics.finding_two(sound).holds is True
+    assert statistics.finding_of_statistics(sound).holds is True
 
 
 @pytest.mark.parametrize(
