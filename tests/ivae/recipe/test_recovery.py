@@ -13,6 +13,7 @@ from ivae.recipe import recovery
 from ivae.recipe.model import separator_of
 from ivae.recipe.recovery import recover
 from ivae.recipe.stages import HeldOut, Settings
+from ivae.support.progress import ProgressLine
 
 SMALL = Settings(
     hidden=24, n_blocks=1, n_starts=2, n_steps=800, batch_size=128, n_steps_generative=100
@@ -127,10 +128,11 @@ def test_processes_do_not_matter(monkeypatch):
 def test_progress_is_told_from_both_stages_wherever_they_run(processes, monkeypatch):
     lines = []
 
-    class Line:
+    class Line(ProgressLine):
         def __init__(self, label, shown):
+            super().__init__(label, shown=False)
             lines.append((label, shown, told := []))
-            self.report_share, self.close = told.append, lambda: None
+            self.report_share = told.append
 
     monkeypatch.setattr(recovery, "ProgressLine", Line)
     monkeypatch.setattr(recovery, "choose_processes", lambda *_: processes)
