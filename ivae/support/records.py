@@ -118,7 +118,7 @@ def load(path: str | Path) -> Record:
             f"{path} has format {version!r}, of another version of ivae; this one reads 1 and "
             f"{FORMAT}."
         )
-    return Record(**{key: _revive(value, version) for key, value in content.items()})
+    return Record(**{key: revive(value, version) for key, value in content.items()})
 
 
 def plain(value: Any, where: str) -> Any:
@@ -141,13 +141,14 @@ def plain(value: Any, where: str) -> Any:
     )
 
 
-def _revive(value: Any, version: int) -> Any:
+def revive(value: Any, version: int = FORMAT) -> Any:
+    """Undo :func:`plain`: NaN and infinities become floats again."""
     if isinstance(value, dict):
         if set(value) == {_FLOAT}:
             return _NON_FINITE[value[_FLOAT]]
-        return {key: _revive(entry, version) for key, entry in value.items()}
+        return {key: revive(entry, version) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_revive(entry, version) for entry in value]
+        return [revive(entry, version) for entry in value]
     if version == 1 and isinstance(value, str):  # There such a text stood for the number.
         return _NON_FINITE.get(value, value)
     return value

@@ -186,7 +186,7 @@ def pack(runs: Sequence[Run], memory_gb: float = 4.0) -> list[list[Run]]:
     positive_number("memory_gb", memory_gb)
     alike: dict[Run, list[Run]] = {}
     for run in dict.fromkeys(runs):
-        alike.setdefault(_shape(run), []).append(run)
+        alike.setdefault(shape_of(run), []).append(run)
     ensembles = []
     for shape, members in alike.items():
         most = max(1, int(memory_gb * 1e9 // bytes_of_member(shape)))
@@ -196,8 +196,8 @@ def pack(runs: Sequence[Run], memory_gb: float = 4.0) -> list[list[Run]]:
     return ensembles
 
 
-def _shape(run: Run) -> Run:
-    """Return the run without what members of one ensemble may differ in."""
+def shape_of(run: Run) -> Run:
+    """Return the run without what members of one ensemble may differ in: equal runs go together."""
     objective = run.objective
     if isinstance(objective, Bound):
         objective = Bound()

@@ -6,13 +6,16 @@ and prior, only the encoder is left to find; what it then scores is what is left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from companion.recorded.experiment import Experiment, Outcome
+from companion.recorded.trained import nudge_weights, run_of
+from companion.scores import fresh_rows, mcc_within, scores
 from ivae import data, models
 from ivae.engine.batches import Minibatches, in_pieces
 from ivae.engine.descent import minimise
@@ -27,16 +30,21 @@ from ivae.recipe.stages import WARM_UP, Settings
 from ivae.schedules import Schedule, Weights
 from ivae.support.checks import Array
 from ivae.support.seeds import seeded_generator
+from ivae.sweeps.runs import shape_of
 
 BATCH_SIZE = Schedule().batch_size
 
 
 class EncoderCeiling(NamedTuple):
-    """MCC of posterior means and of one posterior draw, and the objective's mean, (E,) each."""
+    """MCC of posterior means and of one posterior draw, and the objective's mean, (E,) each.
+
+    ``model`` has the trained encoder; its decoder and prior mean nothing.
+    """
 
     mcc: Array
     mcc_sampled: Array
     objective: Array
+    model: LatentVariableModel
 
 
 def supervised(
@@ -62,19 +70,22 @@ def supervised_network(
     *,
     network: Network | None = None,
     epochs: int = 20,
+    nudge: float = 0.0,
 ) -> MLP:
     """Return networks from (x, one-hot u) to z, trained with the true sources as targets.
 
     There is a dataset, of equal size, and a seed for every member. The networks' shape is that of
     the mean of an iVAE's posterior. They minimise the squared error in units of each source's
     deviation over its dataset, and their estimates are in these units; minibatches are of 64, and
-    the rate falls from .01 along a half cosine.
+    the rate falls from .01 along a half cosine. Initial weights are moved by the ``nudge`` times
+    their size.
     """
     x, u, z = _tensors(datasets)
     scaled = z / z.std(1, keepdim=True)
     n, d, shape = z.shape[-1], x.shape[-1], (network or Network()).shape
     generators = [seeded_generator(seed, "initialisation") for seed in seeds]
     net = MLP(generators, (), d, n, n_segments=datasets[0].n_segments, **shape)
+    nudge_weights(net, nudge)
     _teach(net, net.parameters(), torch.cat((x, scaled), -1), n, u, seeds, epochs=epochs)
     return net
 
@@ -143,6 +154,7 @@ def true_decoder(
     *,
     network: Network | None = None,
     epochs: int = 20,
+    nudge: float = 0.0,
 ) -> EncoderCeiling:
     """Train the encoder alone, under the true decoder and prior.
 
@@ -166,6 +178,7 @@ def true_decoder(
         likelihood=first.likelihood,
         decoder_variance=decoder_variance,
     )
+    nudge_weights(model, nudge)
     tables = np.stack([dataset.natural_parameters for dataset in datasets])
     table = torch.as_tensor(tables).to(x)
     decode = in_torch([dataset.mixing for dataset in datasets], x)
@@ -189,7 +202,83 @@ def true_decoder(
     found = score_sources(model, x, u, [dataset.z for dataset in datasets], 0)
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
         reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)
-    return EncoderCeiling(**found, objective=reached.numpy().astype(np.float64))
+    return EncoderCeiling(**found, objective=reached.numpy().astype(np.float64), model=model)
+
+
+def make_supervised(runs: Sequence[Mapping[str, Any]], nudge: float) -> list[Outcome]:
+    """Train a network on the true sources for each run, and score it on fresh rows.
+
+    Of a run's flat names (:class:`ivae.sweeps.runs.Run`) those of data, network, seed and epochs
+    count. ``mcc`` is on the rows that it was trained on.
+    """
+    asked = [run_of(run) for run in runs]
+    first, datasets = asked[0], [run.data.generate() for run in asked]
+    net = supervised_network(
+        datasets,
+        [run.seed for run in asked],
+        network=first.network,
+        epochs=first.schedule.epochs,
+        nudge=nudge,
+    )
+    fresh = [fresh_rows(one) for one in datasets]
+    seen, new = (in_pieces(net, *_tensors(some)[:2]).numpy() for some in (datasets, fresh))
+    return [
+        Outcome(
+            {
+                "fresh": mcc(other.z, guess),
+                "within": mcc_within(other.z, guess, other.u),
+                "mcc": mcc(one.z, known),
+            }
+        )
+        for one, known, other, guess in zip(datasets, seen, fresh, new, strict=True)
+    ]
+
+
+def make_true_decoder(runs: Sequence[Mapping[str, Any]], nudge: float) -> list[Outcome]:
+    """Train the encoder alone under the truth for each run, and score it on fresh rows.
+
+    Objective and decoder variance count as well, and must be the same for all runs.
+    """
+    asked = [run_of(run) for run in runs]
+    first, datasets = asked[0], [run.data.generate() for run in asked]
+    found = true_decoder(
+        datasets,
+        [run.seed for run in asked],
+        first.objective,
+        first.decoder_variance,
+        network=first.network,
+        epochs=first.schedule.epochs,
+        nudge=nudge,
+    )
+    fresh = [fresh_rows(one) for one in datasets]
+    x, u, _ = data.stack(fresh)
+    means, draws = found.model.infer(x, u).mean.numpy(), found.model.draw_latents(x, u).numpy()
+    return [
+        Outcome(
+            scores(fresh[i], means[i], draws[i])
+            | {
+                "mcc": float(found.mcc[i]),
+                "mcc_sampled": float(found.mcc_sampled[i]),
+                "objective": float(found.objective[i]),
+            }
+        )
+        for i in range(len(asked))
+    ]
+
+
+def _alike(run: Mapping[str, Any]) -> Hashable:
+    asked = run_of(run)
+    return shape_of(asked), asked.objective, asked.decoder_variance
+
+
+def supervised_experiment(plan: Callable[..., list[dict[str, Any]]], revision: int) -> Experiment:
+    """Return an experiment of :func:`make_supervised`."""
+    return Experiment(plan, make_supervised, revision, _alike)
+
+
+def true_decoder_experiment(plan: Callable[..., list[dict[str, Any]]], revision: int) -> Experiment:
+    """Return an experiment of :func:`make_true_decoder`."""
+    return Experiment(plan, make_true_decoder, revision, _alike)
 
 
 def minibatches_of(

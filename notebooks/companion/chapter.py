@@ -1,4 +1,4 @@
-"""A notebook's side of the book: its numbers and figures go to page and record at once."""
+"""A notebook's side of the book: results come in, numbers and figures go to page and record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -16,29 +17,64 @@ import torch
 from matplotlib.figure import Figure
 
 from companion import stepper, style
+from companion.recorded import audit as auditing
+from companion.recorded import store
+from companion.recorded.experiment import Experiment
+from companion.recorded.making import make_result
 from ivae.support.checks import one_of, whole_number
 from ivae.support.records import Record, plain, provenance, save, write_atomically
 from ivae.sweeps.runs import FLAT_NAMES
 
-MODES = ("fast", "full")
+MODES = ("recorded", "full", "fast")
+ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
 
+class ResultRefused(ValueError):
+    """A recorded result is missing, damaged, or of something else than what is asked for."""
+
+
 class Chapter:
-    """One execution of one chapter: in minutes (``"fast"``) or at the paper's sizes (``"full"``).
+    """One execution of one chapter.
 
     What :meth:`number` is given is stored for the chapter's prose, and is in the chapter's record,
-    so that no number on a page can differ from the run's. The name is the notebook's without its
-    ending; every seed of the chapter derives from ``seed``.
+    so that no number on a page can differ from the run's.
+
+    Parameters
+    ----------
+    name
+        The notebook's, without its ending.
+    mode
+        ``"recorded"``: :meth:`result` returns what is recorded. ``"full"``: it makes anew what is
+        missing, or was made of something else.
+    seed
+        From which every seed of the chapter derives. Results are recorded for 1.
+    audit
+        How many runs of each result are made again, to be compared with the record.
+    audit_seed
+        Decides which; by default the commit does.
     """
 
-    def __init__(self, name: str, *, mode: str, seed: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        mode: str,
+        seed: int = 1,
+        audit: int = 2,
+        audit_seed: str | int | None = None,
+    ) -> None:
         self.name = name
         self.mode = one_of("mode", mode, MODES)
         self.seed = whole_number("seed", seed, at_least=0)
         self._started = time.monotonic()
+        self._audit = whole_number("audit", audit, at_least=0) if mode == "recorded" else 0
+        self._audit_seed = str(audit_seed or provenance()["commit"] or 0)
         self._settings: dict[str, Any] = {"mode": mode, "seed": seed}
+        self._settings |= {"audit": self._audit, "audit_seed": self._audit_seed}
         self._values: dict[str, Any] = {}
+        self._audited: list[auditing.Audited] = []
+        self._results: list[dict[str, Any]] = []
         style.use_style()
 
     @property
@@ -53,6 +89,62 @@ class Chapter:
         Without the variable that is below ``_build/sweeps`` in the working directory.
         """
         return Path(os.environ.get("IVAE_SWEEPS", "_build/sweeps")) / self.mode
+
+    def result(self, name: str, experiment: Experiment, **settings: Any) -> store.Result:
+        """Return what an experiment gave for these settings, from ``book/results/<chapter>``.
+
+        Some of its runs are made again and compared; the sentence that says so is the word
+        ``<name>_audited``.
+
+        Raises
+        ------
+        ResultRefused
+            In recorded mode, when there is none, or one of other settings or another revision.
+        """
+        path = self._kept / name
+        try:
+            found = store.load(path)
+            why = _difference(found, experiment, settings)
+        except FileNotFoundError:
+            found, why = None, "there is none"
+        except store.NotWhole as error:
+            found, why = None, str(error)
+        if why and self.mode != "full":
+            raise ResultRefused(
+                f"the result {name} of chapter {self.name} cannot be used: {why}. This makes it "
+                f"anew: .venv/bin/python book/build.py --mode full --chapters {self.name[:2]}"
+                + (f" --seed {self.seed}" if self.seed != 1 else "")
+            )
+        if found is None or why:
+            unfinished = ROOT / "_build" / "making" / self.name
+            found = make_result(name, experiment, settings, path, unfinished, self._log)
+        key = f"{self._audit_seed}/{self.name}/{name}"
+        again = auditing.audit(name, experiment, found, self._audit, key)
+        self._audited += again
+        self._results.append(
+            {
+                "name": name,
+                "runs": len(found),
+                "doubled": len(found.doubled),
+                "chaotic": len(auditing.chaotic(found)),
+                "seconds": float(found.provenance["seconds"]),
+                "commit": found.provenance["commit"],
+            }
+        )
+        self.word(f"{name}_audited", auditing.line(len(found), again))
+        return found
+
+    def summary(self, name: str, values: Any) -> None:
+        """Keep mean, lowest and highest of some values for the prose, and all in the record.
+
+        Their names are ``name``, ``name_low``, ``name_high`` and ``name_all``. A value that is
+        missing (NaN) is left out of the three.
+        """
+        array = np.asarray(values, np.float64)
+        self.number(name, np.nanmean(array))
+        self.number(f"{name}_low", np.nanmin(array))
+        self.number(f"{name}_high", np.nanmax(array))
+        self.series(f"{name}_all", array)
 
     def choose(self, name: str, *, fast: T, full: T) -> T:
         """Return the value for this mode, and record it as a setting."""
@@ -126,7 +218,9 @@ class Chapter:
         Without the variable records go to ``_build/records`` below the working directory.
         """
         seconds = time.monotonic() - self._started
-        record = Record(self.name, self._settings, self._values, provenance(seconds))
+        values = self._values | {"results": self._results}
+        values["audited"] = auditing.as_rows(self._audited)
+        record = Record(self.name, self._settings, values, provenance(seconds))
         save(record, self._records / f"{self.name}.json")
 
     def extract(self, name: str, values: Mapping[str, Any]) -> None:
@@ -138,6 +232,17 @@ class Chapter:
     def _records(self) -> Path:
         return Path(os.environ.get("IVAE_RECORDS", "_build/records"))
 
+    @property
+    def _kept(self) -> Path:
+        """Where this chapter's results are: ``$IVAE_RESULTS/<name>``, or with the book."""
+        return Path(os.environ.get("IVAE_RESULTS", ROOT / "book" / "results")) / self.name
+
+    def _log(self, text: str) -> None:
+        log = ROOT / "_build" / "making" / f"{self.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC):%H:%M:%S} {text}\n")
+
     def _tell(self, name: str, value: Any) -> None:
         self._once(name, value)
         if _glue is not None:
@@ -147,6 +252,26 @@ class Chapter:
         if name in self._values:
             raise ValueError(f"{name} is already recorded in chapter {self.name}.")
         self._values[name] = value
+
+
+def _difference(
+    found: store.Result, experiment: Experiment, settings: Mapping[str, Any]
+) -> str | None:
+    """Say in what a result is not the one asked for, None where it is."""
+    if found.revision != experiment.revision:
+        return f"it is of revision {found.revision} of the experiment, which is at another"
+    asked = plain(dict(settings), found.experiment)
+    if found.settings != asked:
+        names = sorted({*found.settings, *asked})
+        told = [
+            f"{name} = {found.settings.get(name)!r}, not {asked.get(name)!r}"
+            for name in names
+            if found.settings.get(name) != asked.get(name)
+        ]
+        return f"it was made with {'; '.join(told)}"
+    if list(found.runs) != [plain(dict(run), "run") for run in experiment.plan(**settings)]:
+        return "its runs are not those that the experiment now plans"
+    return None
 
 
 try:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from ivae.data import NonstationaryData
 from ivae.families import family_named, standardised
+from ivae.likelihoods import LikelihoodName
 from ivae.mixing import Mixing
 
 
@@ -20,16 +22,18 @@ def simulate(
     *,
     samples_per_segment: int | Sequence[int],
     noise_variance: float,
-    seed: int,
+    seed: int | Sequence[int],
     family: str | None = None,
+    likelihood: LikelihoodName = "gaussian",
 ) -> NonstationaryData:
-    """Draw one dataset, with the preset ``"simulated"``: sources, then noise.
+    """Draw one dataset, with the preset ``"simulated"``: sources, then noise, or bits.
 
     ``mean`` and ``variance`` are the sources' by segment, (M, n) each, and ``mixing`` and
     ``noise_variance`` f and sigma^2 of Eq. (6). There are L samples in each segment, or a number
     for each. The sources' family is by default ``"gaussian-scale"`` where every mean is 0, else
     ``"gaussian"``: that only means move (``"gaussian-location"``), or another law (``"laplace"``),
-    is something to assume, not to be read off a table.
+    is something to assume, not to be read off a table. With the likelihood ``"bernoulli"`` x is
+    bits, Eq. (29), and the preset that of their data.
     """
     means, variances = np.asarray(mean, np.float64), np.asarray(variance, np.float64)
     if family is not None:
@@ -39,7 +43,11 @@ def simulate(
     u = np.repeat(np.arange(len(means)), samples_per_segment)
     z = means[u] + np.sqrt(variances)[u] * standardised(family, rng, (u.size, means.shape[1]))
     clean = mixing(z)
-    x = clean + np.sqrt(noise_variance) * rng.standard_normal(clean.shape)
-    return NonstationaryData(
-        x, u, z, means, variances, mixing, float(noise_variance), "simulated", seed, family
-    )
+    if likelihood == "bernoulli":
+        x = (rng.random(clean.shape) < expit(clean)).astype(np.float64)
+    else:
+        x = clean + np.sqrt(noise_variance) * rng.standard_normal(clean.shape)
+    preset = "bernoulli" if likelihood == "bernoulli" else "simulated"
+    first = seed if isinstance(seed, int) else seed[0]
+    origin = (float(noise_variance), preset, first, family)
+    return NonstationaryData(x, u, z, means, variances, mixing, *origin)

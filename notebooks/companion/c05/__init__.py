@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 5 alone.
 """
 
-from companion.c05 import figures
+from companion.c05 import experiments, figures
 
-__all__ = ["figures"]
+__all__ = ["experiments", "figures"]

@@ -1,0 +1,194 @@
+"""Make a result: all runs, then some of them again from weights moved by a millionth.
+
+What is finished is kept at once, so that a process that is killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.recorded import store
+from companion.recorded.experiment import NUDGE, Experiment
+from companion.recorded.store import NotWhole, Result
+from ivae.support.checks import Array
+from ivae.support.records import plain, provenance
+
+LEAST_DOUBLED, SHARE_DOUBLED = 12, 0.1
+"""Runs that are made twice: a tenth, and at least twelve where there are so many."""
+CODE = ("ivae", "notebooks/companion", "requirements.lock")
+"""What decides a result besides its settings."""
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Made(NamedTuple):
+    """Some runs as they were made: their numbers, and what they gave, an entry for each."""
+
+    numbers: NDArray[np.int64]
+    values: dict[str, Array]
+    arrays: dict[str, Array]
+    seconds: Array
+
+
+def make_result(
+    name: str,
+    experiment: Experiment,
+    settings: Mapping[str, Any],
+    path: Path,
+    unfinished: Path,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Make a result anew, write it to ``path``, and return what can be read there.
+
+    Parameters
+    ----------
+    name
+        The experiment's, under which it is told of and kept.
+    experiment, settings
+        What to make.
+    path
+        Where the result goes, without an ending.
+    unfinished
+        Folder for what is finished of it, which is taken up when the same is asked for again.
+    tell
+        Called with a line about each batch.
+    """
+    runs = experiment.plan(**settings)
+    plain_runs = [plain(dict(run), name) for run in runs]
+    commit = code_commit()
+    asked = plain([name, experiment.revision, settings, plain_runs, commit], name)
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    folder = unfinished / f"{path.name}-{digest[:16]}"
+    first = _in_batches(experiment, runs, range(len(runs)), 0.0, folder / "first", tell)
+    doubled = choose(len(runs), max(LEAST_DOUBLED, round(SHARE_DOUBLED * len(runs))), digest)
+    second = _in_batches(experiment, runs, doubled, NUDGE, folder / "second", tell)
+    seconds = float(first.seconds.sum() + second.seconds.sum())
+    made = Result(
+        name,
+        experiment.revision,
+        plain(dict(settings), name),
+        plain_runs,
+        first.values,
+        first.arrays,
+        first.seconds,
+        doubled,
+        second.values,
+        provenance(round(seconds, 1)) | {"commit": commit},
+    )
+    store.save(made, path)
+    shutil.rmtree(folder, ignore_errors=True)
+    return store.load(path)
+
+
+def make_again(
+    experiment: Experiment, runs: Sequence[Mapping[str, Any]], numbers: Sequence[int]
+) -> Made:
+    """Make some of an experiment's runs from nothing, one after the other."""
+    parts = [_made(experiment, runs, [number], 0.0) for number in numbers]
+    return _joined(parts)
+
+
+def choose(n: int, size: int, key: str) -> NDArray[np.int64]:
+    """Draw ``size`` of n numbers, in order, all of them if there are no more; ``key`` decides."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    drawn = np.random.default_rng(seed).choice(n, min(n, size), replace=False)
+    return np.sort(drawn).astype(np.int64)
+
+
+def code_commit() -> str | None:
+    """Return the last commit that touched what decides results, None outside a checkout.
+
+    It ends in ``-dirty`` where such a file differs from it.
+    """
+    git = ("git", "-C", str(ROOT))
+    asked = (("log", "-1", "--format=%H", "--", *CODE), ("status", "--porcelain", "--", *CODE))
+    try:
+        done = [
+            subprocess.run((*git, *one), capture_output=True, text=True, timeout=10, check=True)
+            for one in asked
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    commit = done[0].stdout.strip()
+    return f"{commit}-dirty" if commit and done[1].stdout.strip() else commit or None
+
+
+def _in_batches(
+    experiment: Experiment,
+    runs: Sequence[Mapping[str, Any]],
+    chosen: Sequence[int] | NDArray[np.int64],
+    nudge: float,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Made:
+    batches = experiment.batches(runs, [int(number) for number in chosen])
+    parts, done = [], 0
+    for batch in batches:
+        path = folder / hashlib.sha256(str(batch).encode()).hexdigest()[:16]
+        try:
+            part = _kept(path)
+        except (FileNotFoundError, NotWhole):
+            part = _made(experiment, runs, batch, nudge)
+            _keep(part, path)
+        parts.append(part)
+        done += len(batch)
+        tell(f"{folder.name}: {done} of {len(chosen)} runs, {part.seconds.sum():.0f} s the last")
+    return _joined(parts)
+
+
+def _made(
+    experiment: Experiment,
+    runs: Sequence[Mapping[str, Any]],
+    numbers: Sequence[int],
+    nudge: float,
+) -> Made:
+    started = time.monotonic()
+    outcomes = experiment.make([runs[number] for number in numbers], nudge)
+    seconds = (time.monotonic() - started) / len(outcomes)
+    values = {n: np.array([one.values[n] for one in outcomes], float) for n in outcomes[0].values}
+    arrays = {n: np.stack([_short(one.arrays[n]) for one in outcomes]) for n in outcomes[0].arrays}
+    return Made(np.array(numbers), values, arrays, np.full(len(outcomes), seconds))
+
+
+def _short(array: Any) -> Array:
+    """Return an array with numbers of single precision, which is what figures need."""
+    given = np.asarray(array)
+    return given.astype(np.float32) if given.dtype == np.float64 else given
+
+
+def _joined(parts: Sequence[Made]) -> Made:
+    """Put parts together, in the order of the runs' numbers."""
+    numbers = np.concatenate([part.numbers for part in parts])
+    order = np.argsort(numbers)
+
+    def column(pieces: Sequence[Array]) -> Array:
+        return np.concatenate(pieces)[order]
+
+    return Made(
+        numbers[order],
+        {name: column([part.values[name] for part in parts]) for name in parts[0].values},
+        {name: column([part.arrays[name] for part in parts]) for name in parts[0].arrays},
+        column([part.seconds for part in parts]),
+    )
+
+
+def _keep(part: Made, path: Path) -> None:
+    runs = [{"number": int(number)} for number in part.numbers]
+    none: NDArray[np.int64] = np.empty(0, np.int64)
+    kept = Result("part", 1, {}, runs, part.values, part.arrays, part.seconds, none, {})
+    store.save(kept, path)
+
+
+def _kept(path: Path) -> Made:
+    part = store.load(path)
+    numbers = np.array([run["number"] for run in part.runs])
+    return Made(numbers, dict(part.values), dict(part.arrays), part.seconds)

@@ -1,0 +1,173 @@
+"""Trainings as runs of an experiment: members of ensembles, scored on rows they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from companion.recorded.experiment import Experiment, Outcome
+from companion.scores import fresh_rows, scores
+from ivae import data
+from ivae.data import NonstationaryData
+from ivae.engine.history import EveryMemberDiverged, History
+from ivae.models import LatentVariableModel
+from ivae.support.checks import Array
+from ivae.sweeps.runs import Run, model_of, objective_of, pack, schedule_of, shape_of
+from ivae.training import train
+
+Prepare = Callable[[NonstationaryData], Callable[[Array], Array]]
+"""Of a dataset, what is done to its observations, and to fresh ones, before a model sees them."""
+
+
+class Trained(NamedTuple):
+    """An ensemble after training.
+
+    Attributes
+    ----------
+    runs
+        Its members' runs.
+    model, history
+        What was trained, and what was measured; of a model whose members all diverged too.
+    datasets, fresh
+        Each member's data, and new rows of the same sources and mixing.
+    x, u, z
+        All members' data, (E, N, ...), x as the model sees it.
+    fresh_x
+        The fresh rows' observations, (E, N', d), as the model sees them.
+    """
+
+    runs: list[Run]
+    model: LatentVariableModel
+    history: History
+    datasets: list[NonstationaryData]
+    fresh: list[NonstationaryData]
+    x: Array
+    u: NDArray[np.int64]
+    z: Array
+    fresh_x: Array
+
+
+Measure = Callable[[Trained], list[Outcome]]
+
+
+def experiment(
+    plan: Callable[..., list[dict[str, Any]]],
+    measure: Measure | None = None,
+    *,
+    revision: int,
+    prepare: Prepare | None = None,
+    together: int = 32,
+) -> Experiment:
+    """Return an experiment whose runs are flat names of :class:`ivae.sweeps.runs.Run`.
+
+    Names that a Run does not have are labels of the chapter. ``measure`` gives each member numbers
+    and arrays besides those of :func:`outcomes`.
+    """
+    make = partial(_make, measure=measure, prepare=prepare)
+    return Experiment(plan, make, revision, _alike, together)
+
+
+def run_of(values: Mapping[str, Any]) -> Run:
+    """Return the training that a run describes."""
+    known = {name: value for name, value in values.items() if name in _NAMES}
+    return Run.of(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})
+
+
+_NAMES = frozenset(Run.of().values)
+
+
+def nudge_weights(model: torch.nn.Module, nudge: float) -> None:
+    """Move every weight of an ensemble by the nudge times its size, in place."""
+    if nudge:
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights.mul_(1 + nudge * torch.randn(weights.shape, generator=generator))
+
+
+def fit(runs: Sequence[Run], nudge: float = 0.0, prepare: Prepare | None = None) -> Trained:
+    """Train runs that :func:`ivae.sweeps.runs.pack` has put together."""
+    made = {settings: settings.generate() for settings in dict.fromkeys(r.data for r in runs)}
+    others = {settings: fresh_rows(one) for settings, one in made.items()}
+    datasets = [made[run.data] for run in runs]
+    fresh = [others[run.data] for run in runs]
+    x, u, z = data.stack(datasets)
+    new = np.stack([one.x for one in fresh])
+    if prepare is not None:
+        ways = {settings: prepare(one) for settings, one in made.items()}
+        x = np.stack([ways[run.data](one) for run, one in zip(runs, x, strict=True)])
+        new = np.stack([ways[run.data](one) for run, one in zip(runs, new, strict=True)])
+    model = model_of(runs)
+    nudge_weights(model, nudge)
+    options: dict[str, Any] = {"objective": objective_of(runs), "schedule": schedule_of(runs)}
+    # One copy of the data serves all members where it is the same.
+    inputs = (x[0], u[0], z[0]) if len(made) == 1 else (x, u, z)
+    try:
+        history = train(model, *inputs, **options, progress=False)
+    except EveryMemberDiverged as error:
+        history = error.history
+    return Trained(list(runs), model, history, datasets, fresh, x, u, z, new)
+
+
+def outcomes(trained: Trained) -> list[Outcome]:
+    """Return what every training is compared by, and its course.
+
+    ``mcc_sampled``, the paper's measure, and ``mcc`` are over the rows it has seen; ``fresh``,
+    ``fresh_sampled``, ``within`` and ``within_sampled`` over new ones; ``objective_first`` is the
+    mean over the minibatches before the first evaluation, which chaos has not reached,
+    ``objective_half`` half-way, ``objective`` the last. A member that diverged has no number.
+    """
+    history, model = trained.history, trained.model
+    course = np.asarray(history.objective)
+    assert history.mcc is not None and history.mcc_sampled is not None
+    labels = np.stack([one.u for one in trained.fresh])
+    q = model.infer(trained.fresh_x, labels)
+    means = q.mean.numpy(force=True)
+    draws = model.draw_latents(trained.fresh_x, labels).numpy(force=True)
+    found = []
+    for member in range(len(trained.runs)):
+        values = {
+            "mcc_sampled": history.mcc_sampled[-1, member],
+            "mcc": history.mcc[-1, member],
+            "elbo": history.elbo[-1, member],
+            "objective": course[-1, member],
+            "objective_first": course[0, member],
+            "objective_half": course[len(course) // 2, member],
+        }
+        nothing = dict.fromkeys(("fresh", "fresh_sampled", "within", "within_sampled"), np.nan)
+        if member in history.diverged or not np.isfinite(means[member]).all():
+            values |= nothing
+        else:
+            values |= scores(trained.fresh[member], means[member], draws[member])
+        arrays = {
+            "mcc_curve": history.mcc_sampled[:, member],
+            "objective_curve": course[:, member],
+        }
+        found.append(Outcome({k: float(v) for k, v in values.items()}, arrays))
+    return found
+
+
+def _make(
+    runs: Sequence[Mapping[str, Any]],
+    nudge: float,
+    *,
+    measure: Measure | None,
+    prepare: Prepare | None,
+) -> list[Outcome]:
+    asked = [run_of(values) for values in runs]
+    found: dict[Run, Outcome] = {}
+    for ensemble in pack(asked):
+        trained = fit(ensemble, nudge, prepare)
+        more = [Outcome({})] * len(ensemble) if measure is None else measure(trained)
+        for run, one, other in zip(ensemble, outcomes(trained), more, strict=True):
+            found[run] = Outcome(one.values | other.values, one.arrays | other.arrays)
+    return [found[run] for run in asked]
+
+
+def _alike(values: Mapping[str, Any]) -> Hashable:
+    return shape_of(run_of(values))
