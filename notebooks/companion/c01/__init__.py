@@ -3,6 +3,20 @@
 May import ivae and the shared modules of companion; imported by chapter 1 alone.
 """
 
-from companion.c01 import constructions, figures, posterior_grid, quadrature
+from companion.c01 import (
+    comparisons,
+    constructions,
+    experiments,
+    figures,
+    posterior_grid,
+    quadrature,
+)
 
-__all__ = ["constructions", "figures", "posterior_grid", "quadrature"]
+__all__ = [
+    "comparisons",
+    "constructions",
+    "experiments",
+    "figures",
+    "posterior_grid",
+    "quadrature",
+]
