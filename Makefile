@@ -5,12 +5,12 @@ READY := .venv/.ready
 HTML := _build/html/index.html
 SOURCES := $(shell find ivae notebooks/companion -name '*.py') \
            $(wildcard notebooks/*.ipynb book/*.py book/*.md book/*.bib) \
-           $(shell find book/_static -type f) _config.yml _toc.yml
+           $(shell find book/_static book/results -type f) _config.yml _toc.yml
 
 .PHONY: book test full bench clean
 .DELETE_ON_ERROR:
 
-book: $(HTML)  ## execute every chapter in fast mode, then render the book to _build/html
+book: $(HTML)  ## the book from its recorded runs, some of them made again, in _build/html
 	@echo "The book is in _build/html/index.html"
 
 test: $(READY) $(HTML)  ## lint, types, unit tests, and tests of the rendered book in a browser
@@ -22,7 +22,7 @@ test: $(READY) $(HTML)  ## lint, types, unit tests, and tests of the rendered bo
 	  notebooks benchmarks tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest
 
-full: $(READY)  ## the same book with the paper's sizes; its records go to book/results/full
+full: $(READY)  ## make the recorded runs that are missing, hours from nothing, then the book
 	$(PY) book/build.py --mode full
 
 bench: $(READY)  ## how fast training is, against the usual loop; writes _build/bench.json
@@ -32,7 +32,7 @@ clean:  ## remove everything that was built, but not .venv
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(HTML): $(READY) $(SOURCES)
-	$(PY) book/build.py --mode fast
+	$(PY) book/build.py
 
 # torch comes first and by itself, so that nothing else can pull in another build of it.
 $(READY): requirements.lock pyproject.toml

@@ -1,9 +1,10 @@
 """Execute every chapter with papermill, lay the results over the sources, render the book.
 
-    python book/build.py [--mode fast|full] [--seed S] [--chapters NN ...]
+    python book/build.py [--mode recorded|full] [--audit K] [--audit-seed S] [--chapters NN ...]
 
 The notebooks are executed once, into _build/executed; what is rendered is a staged copy of the
-sources with those notebooks in their place. So the numbers that were checked are those shown.
+sources with those notebooks in their place. So the numbers that were checked are those shown. In
+full mode results that are missing are made first, then the book is built from them as always.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,14 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bands
+import audit_page
 import front
 import nbformat
+import numpy as np
 import verdicts
 import yaml
 from benchmark_tables import speed_tables
 from marks import between
 
+from companion.recorded.audit import Audited, alarms
 from ivae.support.progress import ProgressLine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +40,7 @@ EXECUTED = BUILD / "executed"
 RECORDS = BUILD / "records"
 SWEEPS = BUILD / "sweeps"
 STAGE = BUILD / "stage"
-FULL_RECORDS = ROOT / "book" / "results" / "full"
+RESULTS = ROOT / "book" / "results"
 BENCHMARKS = BUILD / "bench.json", ROOT / "book" / "results" / "bench.json"
 TABLE_MARK = "% the execution table goes here"
 SPEED_MARK = "% the benchmark goes here"
@@ -52,38 +56,61 @@ class Outcome:
 
 
 def main() -> int:
-    """Build the book; return 0, or 1 when a chapter or the rendering failed."""
+    """Build the book; return 0, or 1 when a chapter, the audit or the rendering failed."""
     arguments = _arguments()
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     chosen = _chosen(chapters, arguments.chapters)
-    if not execute(chosen, arguments.mode, arguments.seed):
+    given = {"seed": arguments.seed}
+    audit = {"audit": arguments.audit, "audit_seed": arguments.audit_seed}
+    if arguments.mode == "full" and not execute(chosen, "full", given):
+        return 1
+    if not execute(chosen, "recorded", given | audit):
         return 1
     if arguments.mode == "full":
-        _keep_records(chosen)
-        bands.write()
         verdicts.write()
         front.write()
     overlay(chapters)
-    return render()
+    failed = report_audit(audited(chapters))
+    return render() or failed
 
 
-def execute(chapters: list[Path], mode: str, seed: int) -> bool:
-    """Execute chapters into _build/executed; True if all succeeded.
+def audited(chapters: list[Path]) -> dict[str, list[Audited]]:
+    """Return the runs of each chapter that its last execution made again."""
+    return {
+        chapter.stem: [Audited(**row) for row in _read_record(chapter)["values"].get("audited", [])]
+        for chapter in chapters
+    }
 
-    In fast mode one for each core at a time; in full mode one after the other on all cores, since
-    chapters then take runs from each other's sweeps.
+
+def report_audit(by_chapter: dict[str, list[Audited]]) -> int:
+    """Say what the audit found; return 1 where a build must not be believed."""
+    every = audit_page.named(by_chapter)
+    wrong = alarms(every)
+    print(f"audit: {len(every)} recorded runs were made again", flush=True)
+    for one in (one for one in every if one.experiment in wrong):
+        print(
+            f"audit FAILED: {one.experiment}, run {one.run} ({one.what}): {one.number} "
+            f"{one.recorded:.6g} recorded, {one.again:.6g} now; {one.worst} decides, p {one.p:.1e}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return 1 if wrong else 0
+
+
+def execute(chapters: list[Path], mode: str, given: dict[str, Any]) -> bool:
+    """Execute chapters into _build/executed with some parameters; True if all succeeded.
+
+    One for each core at a time; in full mode one after the other on all cores.
     """
     EXECUTED.mkdir(parents=True, exist_ok=True)
     workers = 1 if mode == "full" else max(1, min(os.cpu_count() or 1, len(chapters)))
-    kept = len(list((SWEEPS / mode).glob("*.json")))
-    if kept:
-        print(f"taking runs from {kept} records in {SWEEPS / mode}; make clean forgets them")
-    chapters = sorted(chapters, key=_cost, reverse=True)  # So that no core waits long at the end.
+    if mode != "full":
+        chapters = sorted(chapters, key=_cost, reverse=True)  # So that no core waits at the end.
     finished: list[Outcome] = []
-    line = ProgressLine(f"{mode} mode, {workers} chapters at a time")
+    line = ProgressLine(f"{mode} mode, {workers} at a time")
     line.announce(f"executing {len(chapters)} chapters in {line.label}")
     with ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(_execute_one, chapter, mode, seed, workers) for chapter in chapters}
+        waiting = {pool.submit(_execute_one, one, mode, given, workers) for one in chapters}
         while waiting:
             done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
             for outcome in (future.result() for future in done):
@@ -113,15 +140,16 @@ def overlay(chapters: list[Path]) -> None:
         notebook = nbformat.read(EXECUTED / chapter.name, as_version=4)
         for cell in notebook.cells:
             if "injected-parameters" in cell.metadata.get("tags", []):
-                cell.metadata.tags.append("hide-input")
+                cell.metadata.tags.append("remove-cell")
         nbformat.write(notebook, STAGE / "notebooks" / chapter.name)
-        record = json.loads(_record(chapter).read_text(encoding="utf-8"))
+        record = _read_record(chapter)
         executions.append((chapter, notebook.metadata.papermill, record))
     _fill("reproduce", TABLE_MARK, _execution_table(executions))
     _fill("engine", SPEED_MARK, speed_tables(last_benchmark()))
+    _fill("audit", audit_page.MARK, audit_page.tables(audited(chapters), _results(chapters)))
     claims = verdicts.load_claims()
-    table = verdicts.results_page(claims, verdicts.verdicts(claims, FULL_RECORDS), RECORDS)
-    page = STAGE / "book" / verdicts.RESULTS.name  # Its table has no column for this run yet.
+    table = verdicts.results_page(claims, verdicts.verdicts(claims))
+    page = STAGE / "book" / verdicts.RESULTS.name
     text = between(page.read_text(encoding="utf-8"), verdicts.MARKS, table, page.name)
     page.write_text(text, encoding="utf-8")
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -167,8 +195,19 @@ def last_benchmark() -> dict[str, Any]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Execute the chapters and render the book.")
-    parser.add_argument("--mode", choices=("fast", "full"), default="fast")
+    parser.add_argument(
+        "--mode",
+        choices=("recorded", "full"),
+        default="recorded",
+        help="full: make the results that are missing, at the paper's sizes, and judge the claims",
+    )
     parser.add_argument("--seed", type=int, default=1, help="every chapter's seed (default 1)")
+    parser.add_argument(
+        "--audit", type=int, default=2, help="runs of each result to make again (default 2)"
+    )
+    parser.add_argument(
+        "--audit-seed", default="", help="which runs, any text (by default the commit decides)"
+    )
     parser.add_argument(
         "--chapters",
         nargs="+",
@@ -198,18 +237,29 @@ def _record(chapter: Path) -> Path:
     return RECORDS / f"{chapter.stem}.json"
 
 
-def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
+def _read_record(chapter: Path) -> dict[str, Any]:
+    return dict(json.loads(_record(chapter).read_text(encoding="utf-8")))
+
+
+def _results(chapters: list[Path]) -> dict[str, list[dict[str, Any]]]:
+    """Return what each chapter's record says of its results."""
+    return {one.stem: _read_record(one)["values"].get("results", []) for one in chapters}
+
+
+def _execute_one(chapter: Path, mode: str, given: dict[str, Any], workers: int) -> Outcome:
     """Run papermill in a process of its own; its output notebook grows cell by cell."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     environment = os.environ | {
         "OMP_NUM_THREADS": str(threads),
         "IVAE_RECORDS": str(RECORDS),
-        "IVAE_SWEEPS": str(_sweeps(chapter, mode)),
+        "IVAE_SWEEPS": str(SWEEPS / chapter.stem),
     }
+    known = _parameters(chapter)
+    values = {"mode": mode if "audit" in known else "fast"} | given
+    parameters = [f for name in known if name in values for f in ("-p", name, str(values[name]))]
     command = [
         *(sys.executable, "-m", "papermill", str(chapter), str(EXECUTED / chapter.name)),
-        *("-p", "mode", mode, "-p", "seed", str(seed), "--kernel", "python3"),
-        *("--no-progress-bar", "--cwd", str(chapter.parent)),
+        *(*parameters, "--kernel", "python3", "--no-progress-bar", "--cwd", str(chapter.parent)),
     ]
     _record(chapter).unlink(missing_ok=True)
     started = time.monotonic()
@@ -218,26 +268,19 @@ def _execute_one(chapter: Path, mode: str, seed: int, workers: int) -> Outcome:
     return Outcome(chapter, done.returncode == 0, time.monotonic() - started)
 
 
+def _parameters(chapter: Path) -> list[str]:
+    """Return the names in a notebook's cell of parameters."""
+    for cell in nbformat.read(chapter, as_version=4).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            return re.findall(r"^(\w+) =", cell.source, re.MULTILINE)
+    return []
+
+
 def _cost(chapter: Path) -> float:
-    """Return how long a chapter's full record says that it takes, 0 where there is none."""
-    path = FULL_RECORDS / f"{chapter.stem}.json"
-    if not path.exists():
-        return 0.0
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return float(max(record["provenance"]["seconds"], record["values"].get("seconds_of_runs", 0)))
-
-
-def _sweeps(chapter: Path, mode: str) -> Path:
-    """Return where a chapter's sweeps keep their records.
-
-    A full execution goes on where an earlier one was cut. A fast one starts from nothing, so that
-    its numbers are those of the code as it is.
-    """
-    if mode == "full":
-        return SWEEPS
-    own = SWEEPS / chapter.stem
-    shutil.rmtree(own, ignore_errors=True)
-    return own
+    """Return about how long the audit of a chapter's results takes, in seconds of one core."""
+    kept = sorted((RESULTS / chapter.stem).glob("*.json"))
+    found = [json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in kept]
+    return float(sum(np.mean(seconds) for seconds in found)) if kept else 1e3
 
 
 def _failure(chapter: Path) -> str:
@@ -253,21 +296,16 @@ def _failure(chapter: Path) -> str:
     return head + (EXECUTED / f"{chapter.stem}.log").read_text(encoding="utf-8")
 
 
-def _keep_records(chapters: list[Path]) -> None:
-    FULL_RECORDS.mkdir(parents=True, exist_ok=True)
-    for chapter in chapters:
-        shutil.copy(_record(chapter), FULL_RECORDS)
-    beyond = RECORDS / front.BEYOND.name  # What chapter 14 extracts for other readers.
-    if any(chapter.stem == "14_beyond" for chapter in chapters):
-        shutil.copy(beyond, FULL_RECORDS)
-
-
 def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
-    rows = ["| chapter | mode | seed | executed (UTC) | seconds |", "|---|---|---|---|---|"]
+    rows = [
+        "| chapter | mode | runs made again | executed (UTC) | seconds |",
+        "|---|---|---|---|---|",
+    ]
     for chapter, papermill, record in executions:
         settings, provenance = record["settings"], record["provenance"]
         rows.append(
-            f"| [](../notebooks/{chapter.name}) | {settings['mode']} | {settings['seed']} | "
+            f"| [](../notebooks/{chapter.name}) | {settings['mode']} | "
+            f"{len(record['values'].get('audited', []))} | "
             f"{provenance['date'][:16].replace('T', ' ')} | {papermill['duration']:.0f} |"
         )
     provenance = executions[-1][2]["provenance"]
@@ -282,15 +320,14 @@ def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
 
 def _footer(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
     records = [record for _, _, record in executions]
-    modes = " and ".join(sorted({record["settings"]["mode"] for record in records}))
-    seeds = ", ".join(sorted({str(record["settings"]["seed"]) for record in records}))
+    again = sum(len(record["values"].get("audited", [])) for record in records)
     last = max(record["provenance"]["date"] for record in records)
     commit = str(records[-1]["provenance"]["commit"])
     short = commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
     seconds = sum(papermill["duration"] for _, papermill, _ in executions)
     return (
-        f"<p>Executed {last[:10]} in {modes} mode, seed {seeds}, at commit {short}, "
-        f"in {seconds / 60:.1f} minutes of notebook time.</p>"
+        f"<p>Built from recorded runs {last[:10]} at commit {short}; {again} of the runs were made "
+        f"again and compared, in {seconds / 60:.1f} minutes of notebook time.</p>"
     )
 
 

@@ -1,9 +1,10 @@
-"""Judge the paper's claims by the full records; write the tables of README and results page.
+"""Judge the paper's claims by the chapters' records; write the tables of README and results page.
 
     python book/verdicts.py
 
-reads book/claims.yml and book/results/full, and writes verdicts.json there, the table of all claims
-in book/results.md, and the few of them in README.
+reads book/claims.yml and what the chapters have recorded from the results that are kept with the
+book, and writes book/results/verdicts.json, the table of all claims in book/results.md, and the few
+of them in README.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from ivae.support.records import Record, load, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "book" / "claims.yml"
+RECORDS = ROOT / "_build" / "records"
 FULL = ROOT / "book" / "results" / "full"
-VERDICTS = FULL / "verdicts.json"
+"""Records of the chapters that have no results yet."""
+VERDICTS = ROOT / "book" / "results" / "verdicts.json"
 README = ROOT / "README.md"
 RESULTS = ROOT / "book" / "results.md"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
@@ -131,9 +134,9 @@ def judge(claim: Claim, values: Sequence[float]) -> str:
     return "not reproduced"
 
 
-def command_of(chapter: str, mode: str = "full") -> str:
-    """Return what executes a chapter."""
-    return f".venv/bin/python book/build.py --mode {mode} --chapters {chapter[:2]}"
+def command_of(chapter: str) -> str:
+    """Return what makes a chapter's results anew, once they are removed."""
+    return f".venv/bin/python book/build.py --mode full --chapters {chapter[:2]}"
 
 
 def verdict_on(claim: Claim, record: Record) -> Verdict:
@@ -141,23 +144,25 @@ def verdict_on(claim: Claim, record: Record) -> Verdict:
     if claim.measure not in record.values:
         raise ValueError(f"claim {claim.id}: the record {record.name} has no {claim.measure}.")
     values = np.ravel(record.values[claim.measure])
-    seconds = record.values.get("seconds_of_runs", 0.0)
+    results = record.values.get("results", [])
+    seconds = sum(one["seconds"] for one in results) or record.provenance["seconds"]
     return Verdict(
         claim.id,
         judge(claim, values),
         *(float(f(values)) for f in (np.median, np.min, np.max)),
         len(values),
-        command_of(claim.chapter, record.settings["mode"]),
-        float(max(seconds, record.provenance["seconds"])),
+        command_of(claim.chapter),
+        float(max(seconds, record.values.get("seconds_of_runs", 0.0))),
     )
 
 
-def verdicts(claims: Sequence[Claim], folder: Path) -> dict[str, Verdict]:
-    """Return the verdicts on all claims whose chapters have a record in the folder."""
+def verdicts(claims: Sequence[Claim]) -> dict[str, Verdict]:
+    """Return the verdicts on all claims whose chapters have a record."""
     found = {}
     for claim in claims:
-        path = folder / f"{claim.chapter}.json"
-        if path.exists():
+        name = f"{claim.chapter}.json"
+        path = next((f / name for f in (FULL, RECORDS) if (f / name).exists()), None)
+        if path is not None:
             found[claim.id] = verdict_on(claim, load(path))
     return found
 
@@ -171,14 +176,9 @@ def summary(full: Mapping[str, Verdict]) -> str:
     )
 
 
-def results_page(
-    claims: Sequence[Claim], full: Mapping[str, Verdict], run: Path | None = None
-) -> str:
-    """Return the results page's tables; with a run's numbers from the records in that folder."""
-    here = {} if run is None else verdicts(claims, run)
-    head = ["claim", "verdict", "paper", "full record: median (range)"]
-    head += [] if run is None else ["this run: median"]
-    rows = [head, ["---"] * len(head)]
+def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
+    """Return the results page's tables."""
+    rows = [["claim", "verdict", "paper", "ours: median (range)"], ["---"] * 4]
     judged = [claim for claim in claims if claim.id in full]
     for claim in judged:
         one = full[claim.id]
@@ -191,10 +191,7 @@ def results_page(
                 f"{_range(one)}; {repetitions}",
             ]
         )
-        if run is not None:
-            now = here.get(claim.id)
-            rows[-1].append("" if now is None else f"{now.median:.3f} of {now.seeds}")
-    costs = [["chapter", "command for its full record", "seconds of training"], ["---"] * 3]
+    costs = [["chapter", "makes its results anew", "seconds of training"], ["---"] * 3]
     for chapter in dict.fromkeys(claim.chapter for claim in judged):
         one = next(full[claim.id] for claim in judged if claim.chapter == chapter)
         link = f"[chapter {int(chapter[:2])}](../notebooks/{chapter}.ipynb)"
@@ -219,9 +216,9 @@ def as_json(full: Mapping[str, Verdict]) -> str:
 
 
 def write() -> dict[str, Verdict]:
-    """Judge the full records that there are; write verdicts.json and the tables of both pages."""
+    """Judge the records that there are; write verdicts.json and the tables of both pages."""
     claims = load_claims()
-    full = verdicts(claims, FULL)
+    full = verdicts(claims)
     write_atomically(VERDICTS, as_json(full))
     for page, table in (
         (README, readme_table(claims, full)),

@@ -6,19 +6,18 @@ differ from its record by no more than those do, but for its luck.
 
 *One number of one run.* Of the m recorded differences let j be at least as large as the one found,
 d; then p = (j + 1) / (m + 1), which is small only as often as it says if runs are alike. Where d is
-larger than all of them, p = (largest / d) / (m + 1): beyond the largest difference seen, chances
-are taken to fall like 1/d, more slowly than any we have met. *One run*: the smallest p of its
-numbers times how many they are. *One experiment*: Fisher's way to join its runs. *A build* fails
-where the smallest p of an experiment times the number of experiments is below :data:`SIZE`.
-
-A chaotic run (some trainings with the released objective are thrown off by the last digit, late) is
-within what its experiment's differences allow. A wrong weight, dataset or seed is seen before chaos
-has begun, in the numbers of the first epochs.
+larger than all of them, p = (largest / d)^a / (m + 1): beyond the largest difference seen, chances
+are taken to fall like 1/d (a = 1) for a number from the first half of a training, and like its root
+(a = 1/2) for all others, since a run whose end is chaotic may be drawn though none was seen before.
+*One run*: the smallest p of its numbers times how many they are. *One experiment*: Fisher's way to
+join its runs. *A build* fails where the smallest p of an experiment times the number of experiments
+is below half of :data:`SIZE`, or Fisher's p of all runs is: the first finds a mistake in one
+experiment, the second one that touches all a little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
@@ -35,6 +34,8 @@ SIZE = 0.002
 """Of the test on a whole build: so often it fails where nothing is wrong, at most."""
 RESOLUTION = 1e-9
 """Relative to a number, or to 1 if that is larger: smaller differences are rounding anywhere."""
+EARLY = ("_first", "_half")
+"""How numbers end that are from the first half of a training."""
 CHAOTIC = 100.0, 0.001
 """Marked as chaotic: moved by so many times the median of the runs made twice, and by so much."""
 
@@ -102,7 +103,8 @@ def compare(
     for word, value in again.items():
         scale = max(1.0, abs(value)) if np.isfinite(value) else 1.0
         found = difference(result.values[word][number], value)
-        chances[word] = p_value(found, spreads[word], RESOLUTION * scale)
+        power = 1.0 if word.endswith(EARLY) else 0.5
+        chances[word] = p_value(found, spreads[word], RESOLUTION * scale, power)
     worst = min(chances, key=chances.__getitem__)
     first = next(iter(result.values))
     recorded, value = float(result.values[first][number]), again[first]
@@ -146,7 +148,7 @@ def difference(one: float, two: float) -> float:
     return 0.0 if one == two else float(abs(one - two))
 
 
-def p_value(found: float, differences: Array, resolution: float) -> float:
+def p_value(found: float, differences: Array, resolution: float, power: float = 0.5) -> float:
     """Return how often a difference of this size is to be expected, see above."""
     m = len(differences)
     finite = differences[np.isfinite(differences)]
@@ -154,22 +156,33 @@ def p_value(found: float, differences: Array, resolution: float) -> float:
     if found <= largest or (not np.isfinite(found) and len(finite) < m):
         return (1 + int((differences >= found).sum())) / (m + 1) if found > resolution else 1.0
     beyond = max(largest / found, 1e-300) if np.isfinite(found) else 1e-6
-    return (1 + m - len(finite)) / (m + 1) * beyond
+    return float((1 + m - len(finite)) / (m + 1) * beyond**power)
+
+
+def joined(p_values: Iterable[float]) -> float:
+    """Return Fisher's p-value of several, which must not depend on each other."""
+    logs = [np.log(max(p, 1e-300)) for p in p_values]
+    return float(chi2.sf(-2 * sum(logs), 2 * len(logs)))
 
 
 def of_experiments(audited: Sequence[Audited]) -> dict[str, float]:
     """Return each experiment's p-value over its runs that were made again."""
-    together = {}
-    for name, several in groupby(sorted(audited, key=lambda one: one.experiment), _experiment):
-        logs = [np.log(max(one.p, 1e-300)) for one in several]
-        together[name] = float(chi2.sf(-2 * sum(logs), 2 * len(logs)))
-    return together
+    in_order = groupby(sorted(audited, key=_experiment), _experiment)
+    return {name: joined(one.p for one in several) for name, several in in_order}
 
 
 def alarms(audited: Sequence[Audited], size: float = SIZE) -> list[str]:
-    """Return the experiments for which a build fails; none, but for a share of ``size`` builds."""
+    """Return the experiments for which a build fails; none, but for a share of ``size`` builds.
+
+    Where all of them together fail it, it is the one that is least to be believed.
+    """
+    if not audited:
+        return []
     each = of_experiments(audited)
-    return [name for name, p in each.items() if p * len(each) < size]
+    found = [name for name, p in each.items() if p * len(each) < size / 2]
+    if not found and joined(one.p for one in audited) < size / 2:
+        found = [min(each, key=each.__getitem__)]
+    return found
 
 
 def chance_to_find(n_runs: int, share: float, size: int) -> float:

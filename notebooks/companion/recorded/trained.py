@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -123,8 +124,9 @@ def outcomes(trained: Trained) -> list[Outcome]:
     ``objective_half`` half-way, ``objective`` the last. A member that diverged has no number.
     """
     history, model = trained.history, trained.model
-    course = np.asarray(history.objective)
-    assert history.mcc is not None and history.mcc_sampled is not None
+    course, of_means, of_draws = (
+        _course(found, trained) for found in (history.objective, history.mcc, history.mcc_sampled)
+    )
     labels = np.stack([one.u for one in trained.fresh])
     q = model.infer(trained.fresh_x, labels)
     means = q.mean.numpy(force=True)
@@ -132,8 +134,8 @@ def outcomes(trained: Trained) -> list[Outcome]:
     found = []
     for member in range(len(trained.runs)):
         values = {
-            "mcc_sampled": history.mcc_sampled[-1, member],
-            "mcc": history.mcc[-1, member],
+            "mcc_sampled": of_draws[-1, member],
+            "mcc": of_means[-1, member],
             "elbo": history.elbo[-1, member],
             "objective": course[-1, member],
             "objective_first": course[0, member],
@@ -145,11 +147,24 @@ def outcomes(trained: Trained) -> list[Outcome]:
         else:
             values |= scores(trained.fresh[member], means[member], draws[member])
         arrays = {
-            "mcc_curve": history.mcc_sampled[:, member],
+            "mcc_curve": of_draws[:, member],
             "objective_curve": course[:, member],
         }
         found.append(Outcome({k: float(v) for k, v in values.items()}, arrays))
     return found
+
+
+def _course(measured: Array | None, trained: Trained) -> Array:
+    """Return a measure at all evaluations, (T, E), those that were not made as the last one.
+
+    A training ends where every member has diverged: alone earlier than in company.
+    """
+    schedule, n_rows = trained.runs[0].schedule, trained.x.shape[1]
+    per_epoch = math.ceil((n_rows - round(schedule.held_out * n_rows)) / schedule.batch_size)
+    n = math.ceil(schedule.n_steps(per_epoch) / (schedule.evaluate_every or per_epoch))
+    if measured is None:
+        return np.full((n, len(trained.runs)), np.nan)
+    return np.asarray(measured[np.minimum(np.arange(n), len(measured) - 1)])
 
 
 def _make(
