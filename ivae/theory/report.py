@@ -28,7 +28,7 @@ from ivae.theory.findings import Finding, all_hold
 from ivae.theory.injectivity import finding_of_mixing, numerical_jacobian
 from ivae.theory.noise import Noise
 from ivae.theory.rank import finding_of_segments
-from ivae.theory.statistics import Statistics, finding_minimum, finding_of_statistics
+from ivae.theory.statistics import Statistics, finding_extremum, finding_of_statistics
 
 Covariance = Literal["diagonal", "full"]
 NoiseLaw = Noise | NumericalCharacteristic | None
@@ -163,7 +163,7 @@ def check(
         one_of("posterior", posterior, ("diagonal", "full"))
         three = _finding_posterior(family, table, noise, mixing, z, posterior)
     told = f"{name}: n = {n}, k = {k}, {len(table)} segments"
-    return ModelReport(told, one, finding_minimum(statistics, k), three)
+    return ModelReport(told, one, finding_extremum(statistics, k), three)
 
 
 def of_dataset(dataset: NonstationaryData, posterior: Covariance | None = None) -> ModelReport:

@@ -24,7 +24,7 @@ N_PIECES = 8
 FLAT = 1e-11  # A slope is 0 below this share of T's mean slope over its support: rounding.
 DEPENDENT = 1e-7  # Singular values of standardised statistics below this are rounding.
 MOST_FLAT = 1e-3  # A larger share of flat grid cells is an interval, not isolated points.
-SAME = 1e-9  # Two minima are equal within this share of T's range.
+SAME = 1e-9  # Two extrema are equal within this share of T's range.
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,21 @@ class Facts(NamedTuple):
 
     formula: str
     derivative: str
-    minimum: str
-    has_unique_minimum: bool
+    extremum: str
+    has_extremum: bool
 
 
 FACTS = {
-    "gaussian-scale": Facts("T = z^2", "2 z, is 0 at z = 0 alone", "at z = 0 alone", True),
+    "gaussian-scale": Facts(
+        "T = z^2", "2 z, is 0 at z = 0 alone", "a unique minimum, at z = 0", True
+    ),
     "gaussian": Facts(
         "T = (z^2, z)", "(2 z, 1), has a 0 at z = 0 alone", "not asked, k = 2", False
     ),
-    "laplace": Facts("T = |z|", "sign(z), exists but at z = 0, is never 0", "at z = 0 alone", True),
-    "gaussian-location": Facts("T = z", "1, is never 0", "nowhere: T is monotonic", False),
+    "laplace": Facts(
+        "T = |z|", "sign(z), exists but at z = 0, is never 0", "a unique minimum, at z = 0", True
+    ),
+    "gaussian-location": Facts("T = z", "1, is never 0", "neither minimum nor maximum", False),
 }
 
 
@@ -114,21 +118,29 @@ def finding_of_statistics(statistics: ExponentialFamily | Statistics) -> Finding
     return Finding("(ii) statistics", True, numbers, is_certain=False)
 
 
-def finding_minimum(statistics: ExponentialFamily | Statistics, k: int) -> Finding:
-    """Judge what Theorem 2 asks beyond Theorem 1: k = 1, and a T with a unique minimum."""
-    name = "minimum (Theorem 2)"
+def finding_extremum(statistics: ExponentialFamily | Statistics, k: int) -> Finding:
+    """Judge what Theorem 2 asks beyond Theorem 1: k = 1, and a T with a minimum or a maximum.
+
+    The paper prints "a unique minimum". The proof in chapter 3 uses that T reaches an end of its
+    range, and no more: -T with -lambda is the same model, and two equal minima do no harm. The
+    finding is about what is proved, and its reason says where that is more than what is printed.
+    """
+    name = "extremum (Theorem 2)"
     if k != 1:
         return Finding(name, False, f"k = {k}, and it asks for k = 1")
     if isinstance(statistics, ExponentialFamily):
         facts = FACTS[statistics.name]
-        told = f"{facts.formula} has its minimum {facts.minimum}"
-        return Finding(name, facts.has_unique_minimum, told)
-    places, at_open_end = minima(statistics)
-    where = ", ".join(f"{place:.3g}" for place in places)
-    if at_open_end:
-        reason = f"T is lowest at the end of what was looked at, z = {where}: no minimum there"
-        return Finding(name, False, reason)
-    return Finding(name, len(places) == 1, f"T has its minimum at z = {where}", is_certain=False)
+        return Finding(name, facts.has_extremum, f"{facts.formula} has {facts.extremum}")
+    for kind, sign in (("minimum", 1.0), ("maximum", -1.0)):
+        places, at_open_end = minima(statistics, sign)
+        if not at_open_end:
+            where = ", ".join(f"{place:.3g}" for place in places)
+            as_printed = kind == "minimum" and len(places) == 1
+            more = "" if as_printed else "; as printed, Theorem 2 asks for a unique minimum"
+            return Finding(name, True, f"T has a {kind} at z = {where}{more}", is_certain=False)
+    first, *_, last = statistics.grid()
+    reason = f"no extremum of T but at open ends of what was looked at, {first:.3g} to {last:.3g}"
+    return Finding(name, None, reason)
 
 
 def derivative_zero_share(statistics: Statistics) -> Array:
@@ -154,20 +166,21 @@ def independence(statistics: Statistics) -> tuple[float, float]:
     return _smallest(values), min(_smallest(piece) for piece in pieces)
 
 
-def minima(statistics: Statistics) -> tuple[list[float], bool]:
-    """Return where T (k = 1) is lowest, and whether only an end that is no end of the support is.
+def minima(statistics: Statistics, sign: float = 1.0) -> tuple[list[float], bool]:
+    """Return where T (k = 1) is lowest, and whether an end that is no end of the support is.
 
-    Local minima of the grid are refined; those that are equally deep count together.
+    Local minima of the grid are refined; those that are equally deep count together. With the sign
+    -1, where it is highest.
     """
     z = statistics.grid()
-    t = statistics(z)[:, 0]
+    t = sign * statistics(z)[:, 0]
     padded = np.concatenate(([np.inf], t, [np.inf]))
     lowest = np.flatnonzero((t <= padded[:-2]) & (t < padded[2:]))
     found: list[tuple[float, float]] = []
     for i in lowest.tolist():
         bounds = z[[max(i - 1, 0), min(i + 1, len(z) - 1)]]
         refined: Any = minimize_scalar(
-            lambda x: float(statistics(np.array([x]))[0, 0]),
+            lambda x: sign * float(statistics(np.array([x]))[0, 0]),
             bounds=tuple(bounds),
             method="bounded",
             options={"xatol": 1e-10},

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from companion.protocols import Contender, contenders, run_of
+from companion.recorded.store import Result
 from ivae.metrics import correlation_matrix
 from ivae.support.checks import Array
 from ivae.sweeps.sweep import sweep
@@ -104,15 +105,21 @@ def curves(table: pd.DataFrame, contender: str, setting: str) -> Array:
     return np.array(chosen["mcc_curve"].tolist()).T
 
 
-def broke_down(table: pd.DataFrame) -> NDArray[np.bool_]:
+def broke_down(found: pd.DataFrame | Result) -> NDArray[np.bool_]:
     """Return which runs (R,) ended with an objective far below their best, or diverged.
 
     Training can be thrown off late: the objective falls in one epoch and, once the learning rate
     has fallen too, does not come back. That is seen without knowing the sources, in the table of
-    any sweep.
+    any sweep and in recorded trainings.
     """
-    ends = table["final_objective"].to_numpy(dtype=np.float64)
-    best = np.array([np.nanmax([*curve, -np.inf]) for curve in table["objective_curve"]])
+    curves: Iterable[Any]
+    last: ArrayLike
+    if isinstance(found, Result):
+        curves, last = found.arrays["objective_curve"], found.values["objective"]
+    else:
+        curves, last = found["objective_curve"], found["final_objective"]
+    ends = np.asarray(last, np.float64)
+    best = np.array([np.nanmax([*curve, -np.inf]) for curve in curves])
     return np.asarray(~(ends >= best - FAR_BELOW * np.abs(best)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -29,9 +31,23 @@ def principal_components(x: ArrayLike, n_components: int | None = None) -> Array
     return np.asarray(centred @ vectors / scale)
 
 
-def whiten(x: ArrayLike) -> Array:
-    """Return x with mean 0 and covariance I, shape (N, d), by the symmetric (ZCA) transform."""
+def whitening(x: ArrayLike) -> Callable[[ArrayLike], Array]:
+    """Return the map that gives x (N, d) mean 0 and covariance I, for x and for other rows.
+
+    It is the symmetric (ZCA) transform, which stays with the axes of x.
+    """
     array = np.asarray(x, np.float64)
-    centred = array - array.mean(0)
+    mean = array.mean(0)
+    centred = array - mean
     values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
-    return np.asarray(centred @ (vectors / np.sqrt(values)) @ vectors.T)
+    scaled = vectors / np.sqrt(values)
+
+    def apply(rows: ArrayLike) -> Array:
+        return np.asarray((np.asarray(rows, np.float64) - mean) @ scaled @ vectors.T)
+
+    return apply
+
+
+def whiten(x: ArrayLike) -> Array:
+    """Return x with mean 0 and covariance I, shape (N, d), by :func:`whitening`."""
+    return whitening(x)(x)

@@ -14,6 +14,7 @@ from companion.comparison import (
     scores,
 )
 from companion.protocols import contenders, run_of
+from companion.recorded.store import Result
 from ivae.sweeps.sweep import sweep
 
 TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 5, "samples_per_segment": 40}
@@ -142,6 +143,11 @@ def test_a_run_broke_down_if_its_objective_ends_far_below_its_best():
     ends = [curve[-1] if curve else np.nan for curve in curves_of.values()]
     table = pd.DataFrame({"objective_curve": list(curves_of.values()), "final_objective": ends})
     found = dict(zip(curves_of, broke_down(table), strict=True))
+    as_recorded = [curve or 3 * [np.nan] for curve in curves_of.values()]
+    arrays, values = {"objective_curve": np.array(as_recorded)}, {"objective": np.array(ends)}
+    runs, none = [{}] * len(ends), np.empty(0, int)
+    result = Result("some", 1, {}, runs, values, arrays, np.array(ends), none, {})
+    np.testing.assert_array_equal(broke_down(result), list(found.values()))
     assert [name for name, broke in found.items() if broke] == [
         "falls",
         "negative, falls",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.whitening import principal_components, whiten
+from companion.whitening import principal_components, whiten, whitening
 
 
 def mixed(seed, n, d, size=500):
@@ -55,3 +55,14 @@ def test_whitened_data_are_white_and_nearest_to_what_they_were():
     np.testing.assert_allclose(white.T @ white / 500, np.eye(4), atol=1e-9)
     cross = (x - x.mean(0)).T @ white / 500  # Symmetric: no rotation is left to undo.
     np.testing.assert_allclose(cross, cross.T, atol=1e-9)
+
+
+def test_other_rows_are_whitened_as_the_first_were():
+    """The map is x's own, and affine: it does not depend on which rows it is given."""
+    x, other = mixed(2, 4, 4), mixed(3, 4, 4)
+    way = whitening(x)
+    np.testing.assert_array_equal(way(x), whiten(x))
+    both = way(np.concatenate((other, x[:7])))
+    np.testing.assert_allclose(both[-7:], whiten(x)[:7], atol=1e-12)
+    matrix = way(np.eye(4)) - way(np.zeros(4))
+    np.testing.assert_allclose(way(other), (other - x.mean(0)) @ matrix, atol=1e-9)

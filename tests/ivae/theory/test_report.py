@@ -62,7 +62,7 @@ def test_each_theorem_has_conditions_of_its_own():
     means = rng.normal(size=(6, 2, 1))
     report = theory.check(**VALID | {"statistics": location, "lam": means})
     assert report.covered == {"Theorem 1": True, "Theorem 2": False}
-    assert report.two.condition == "minimum (Theorem 2)"
+    assert report.two.condition == "extremum (Theorem 2)"
     two = theory.check(**VALID | {"statistics": FAMILIES["gaussian"], "lam": table(k=2)})
     assert two.covered == {"Theorem 1": True, "Theorem 2": False}
 
