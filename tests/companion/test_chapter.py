@@ -44,7 +44,7 @@ def test_a_number_is_one_number(value):
 
 
 def test_unknown_modes_are_refused():
-    with pytest.raises(ValueError, match="mode must be one of .*; got 'quick'"):
+    with pytest.raises(ValueError, match=r"mode must be one of .*; got 'quick'"):
         Chapter("00_test", mode="quick", seed=0)
 
 
