@@ -156,12 +156,14 @@ def verdict_on(claim: Claim, record: Record) -> Verdict:
     )
 
 
-def verdicts(claims: Sequence[Claim]) -> dict[str, Verdict]:
-    """Return the verdicts on all claims whose chapters have a record."""
+def verdicts(
+    claims: Sequence[Claim], folders: Sequence[Path] = (FULL, RECORDS)
+) -> dict[str, Verdict]:
+    """Return the verdicts on all claims whose chapters have a record in one of the folders."""
     found = {}
     for claim in claims:
         name = f"{claim.chapter}.json"
-        path = next((f / name for f in (FULL, RECORDS) if (f / name).exists()), None)
+        path = next((folder / name for folder in folders if (folder / name).exists()), None)
         if path is not None:
             found[claim.id] = verdict_on(claim, load(path))
     return found

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,18 +12,14 @@ import verdicts
 import yaml
 from verdicts import (
     BOUNDS,
-    FULL,
-    README,
-    RESULTS,
     ROOT,
     SHOWN,
-    VERDICTS,
     Claim,
     judge,
     load_claims,
 )
 
-from ivae.support.records import Record, load, save
+from ivae.support.records import Record, save
 
 CLAIM = Claim(
     id="a-claim",
@@ -125,7 +122,7 @@ def test_claims_are_judged_by_the_record_of_their_chapter(tmp_path):
     save(record_of(scores=[0.95], others=[0.1]), tmp_path / "05_figure_1.json")
     other = replace(CLAIM, id="other", measure="others")
     elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
-    found = verdicts.verdicts([CLAIM, other, elsewhere], tmp_path)
+    found = verdicts.verdicts([CLAIM, other, elsewhere], [tmp_path])
     assert {name: one.verdict for name, one in found.items()} == {
         "a-claim": "reproduced",
         "other": "not reproduced",
@@ -174,27 +171,21 @@ def test_bounds_are_at_least_or_at_most(name, bounds):
 def test_the_results_page_shows_every_claim_with_its_numbers(tmp_path):
     save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
     claims = [CLAIM, replace(CLAIM, id="strict", reproduced={"at_least": 0.96})]
-    full = verdicts.verdicts(claims, tmp_path)
-    here = tmp_path / "here"
-    for page in (verdicts.results_page(claims, full), verdicts.results_page(claims, full, here)):
-        for claim, verdict in zip(claims, ("reproduced", "partly"), strict=True):
-            (row,) = [line for line in page.splitlines() if claim.id in line]
-            assert "0.950 (0.912 to 0.979)" in row
-            assert f"| **{verdict}** |" in row
-        assert page.startswith("Of 2 claims 1 are reproduced, 1 partly, and 0 are not.")
-        assert "0.700 of 1" not in page
-    save(record_of(scores=[0.7]), here / "05_figure_1.json")
-    assert verdicts.results_page(claims, full, here).count("0.700 of 1") == len(claims)
+    page = verdicts.results_page(claims, verdicts.verdicts(claims, [tmp_path]))
+    for claim, verdict in zip(claims, ("reproduced", "partly"), strict=True):
+        (row,) = [line for line in page.splitlines() if claim.id in line]
+        assert "0.950 (0.912 to 0.979)" in row
+        assert f"| **{verdict}** |" in row
+    assert page.startswith("Of 2 claims 1 are reproduced, 1 partly, and 0 are not.")
 
 
 def test_a_tables_rows_have_as_many_cells_as_its_head(tmp_path, monkeypatch):
     save(record_of(scores=[0.95]), tmp_path / "05_figure_1.json")
-    full = verdicts.verdicts([CLAIM], tmp_path)
+    full = verdicts.verdicts([CLAIM], [tmp_path])
     monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
     for page in (
         verdicts.readme_table([CLAIM], full),
         verdicts.results_page([CLAIM], full),
-        verdicts.results_page([CLAIM], full, tmp_path),
     ):
         _, *tables = page.split("\n\n")
         for table in tables:
@@ -205,7 +196,7 @@ def test_the_readme_shows_the_chosen_claims_in_few_words(tmp_path, monkeypatch):
     save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
     claims = [CLAIM, replace(CLAIM, id="hidden", reproduced={"at_least": 0.96})]
     monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words", "later": "not judged yet"})
-    head, table = verdicts.readme_table(claims, verdicts.verdicts(claims, tmp_path)).split("\n\n")
+    head, table = verdicts.readme_table(claims, verdicts.verdicts(claims, [tmp_path])).split("\n\n")
     assert head == "Of 2 claims 1 are reproduced, 1 partly, and 0 are not. Some of them:"
     _, _, row = table.splitlines()
     assert row == "| in few words | > .95 | 0.950 (0.912 to 0.979) | reproduced |"
@@ -214,7 +205,7 @@ def test_the_readme_shows_the_chosen_claims_in_few_words(tmp_path, monkeypatch):
 def test_the_claims_chosen_for_the_readme_are_six_and_of_every_kind():
     """So that nobody takes only those that were won, or only those that were lost."""
     assert len(SHOWN) == 6
-    full = verdicts.verdicts(CLAIMS, FULL)
+    full = verdicts.verdicts(CLAIMS)
     shown = [full[name].verdict for name in SHOWN]
     share = sum(one.verdict == "reproduced" for one in full.values()) / len(full)
     assert abs(shown.count("reproduced") / len(shown) - share) <= 0.1
@@ -223,12 +214,14 @@ def test_the_claims_chosen_for_the_readme_are_six_and_of_every_kind():
 
 def test_writing_leaves_the_verdicts_in_all_places(tmp_path, monkeypatch):
     text = f"head\n{verdicts.MARKS[0]}\n{verdicts.MARKS[1]}\nfoot\n"
-    for name in ("FULL", "README", "RESULTS", "VERDICTS", "CLAIMS"):
+    for name in ("README", "RESULTS", "VERDICTS", "CLAIMS"):
         monkeypatch.setattr(verdicts, name, tmp_path / name)
+    judged = partial(verdicts.verdicts, folders=[tmp_path / "RECORDS"])
+    monkeypatch.setattr(verdicts, "verdicts", judged)
     monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
     for page in ("README", "RESULTS"):
         (tmp_path / page).write_text(text, encoding="utf-8")
-    save(record_of(scores=[0.95]), tmp_path / "FULL" / "05_figure_1.json")
+    save(record_of(scores=[0.95]), tmp_path / "RECORDS" / "05_figure_1.json")
     elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
     monkeypatch.setattr(verdicts, "load_claims", lambda: [CLAIM, elsewhere])
     assert set(verdicts.write()) == {"a-claim"}
@@ -278,15 +271,3 @@ def test_a_correction_names_an_earlier_claim():
     for claim in CLAIMS:
         assert claim.corrects is None or claim.corrects in before
         before.add(claim.id)
-
-
-def test_the_committed_verdicts_are_those_of_the_committed_records():
-    """Where a chapter has a record, it also holds its claims' measures."""
-    if not VERDICTS.exists():
-        pytest.skip("no full records have been judged yet")
-    full = verdicts.verdicts(CLAIMS, FULL)
-    assert VERDICTS.read_text(encoding="utf-8") == verdicts.as_json(full)
-    assert verdicts.readme_table(CLAIMS, full) in README.read_text(encoding="utf-8")
-    assert verdicts.results_page(CLAIMS, full) in RESULTS.read_text(encoding="utf-8")
-    for claim in (claim for claim in CLAIMS if claim.id in full):
-        assert load(FULL / f"{claim.chapter}.json").settings["mode"] == "full"
