@@ -6,6 +6,7 @@ paper's: it states supplement E for any f and tries it on no data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -83,14 +84,22 @@ def linear_rank(w: Array, v: Array) -> LinearRank:
     )
 
 
-def true_posterior_mean(
+class Posterior(NamedTuple):
+    """E[z|x, u] and one draw of p(z|x, u), (R, n) each."""
+
+    mean: Array
+    draw: Array
+
+
+def true_posterior(
     dataset: NonstationaryData, rows: ArrayLike, n_draws: int = 200, seed: int = 0
-) -> Array:
-    """Return E[z|x, u] under the true model of binary data with a linear map, (R, n).
+) -> Posterior:
+    """Return the posterior under the true model of binary data with a linear map.
 
     The posterior is log-concave: Newton's method finds its mode, the Hessian there the scale of a
-    t distribution, and draws from it, weighted by importance, the mean. No estimate has a smaller
-    squared error. The dataset is of the preset ``"bernoulli"``, and R of its rows are looked at.
+    t distribution, and draws from it, weighted by importance, the mean; one of them is drawn again
+    by its weight. No estimate has a smaller squared error than the mean. The dataset is of the
+    preset ``"bernoulli"``, and R of its rows are looked at.
     """
     chosen = np.asarray(rows)
     (w,) = dataset.mixing.matrices
@@ -101,22 +110,35 @@ def true_posterior_mean(
         noise = rng.standard_normal((len(some), n_draws // 2 + 1, len(w)))
         noise /= np.sqrt(rng.chisquare(FREEDOM, noise.shape[:2]) / FREEDOM)[..., None]
         noise = np.concatenate((noise, -noise), 1)  # Antithetic: odd errors cancel.
-        pieces.append(_mean(w, dataset.x[some], dataset.mean[u], 1 / dataset.variance[u], noise))
-    return np.concatenate(pieces)
+        prior = dataset.mean[u], 1 / dataset.variance[u]
+        draws, weight = _weighted(w, dataset.x[some], *prior, noise)
+        mean = (weight[..., None] * draws).sum(1)
+        chance = rng.random((len(some), 1))
+        one = (weight.cumsum(1) > chance).argmax(1)
+        pieces.append(Posterior(mean, draws[np.arange(len(some)), one]))
+    return Posterior(*(np.concatenate(part) for part in zip(*pieces, strict=True)))
 
 
-def rotated_floor(z: Array, estimate: Array, size: int = 100, seed: int = 0) -> Array:
-    """Return the MCC of sources with random rotations of an estimate of them, (N, n) each: (size,).
+def rotated_floor(
+    z: Array,
+    estimate: Array,
+    size: int = 100,
+    seed: int = 0,
+    score: Callable[[Array, Array], float] = mcc,
+) -> Array:
+    """Return scores of sources with random rotations of an estimate of them, (N, n) each: (size,).
 
     Who knows all but the axes, from observations with noise, scores this; without noise the
-    estimate is z and this is :func:`ivae.metrics.rotation_floor`.
+    estimate is z and the MCC is :func:`ivae.metrics.rotation_floor`.
     """
     guess = estimate / z.std(0)
-    return np.array([mcc(z, guess @ turn) for turn in random_rotations(z.shape[1], size, seed)])
+    return np.array([score(z, guess @ turn) for turn in random_rotations(z.shape[1], size, seed)])
 
 
-def _mean(w: Array, x: Array, mean: Array, precision: Array, noise: Array) -> Array:
-    """Return E[z|x, u], (R, n), for prior means and precisions (R, n), by draws (R, K, n)."""
+def _weighted(
+    w: Array, x: Array, mean: Array, precision: Array, noise: Array
+) -> tuple[Array, Array]:
+    """Return draws (R, K, n) and their weights, (R, K), for prior means and precisions (R, n)."""
     z = mean.copy()
     for _ in range(30):
         p = expit(z @ w)
@@ -134,8 +156,7 @@ def _mean(w: Array, x: Array, mean: Array, precision: Array, noise: Array) -> Ar
     log_weight = (x[:, None] * logits + log_expit(-logits)).sum(-1) - 0.5 * squares
     log_weight += 0.5 * (FREEDOM + len(w)) * np.log1p((noise**2).sum(-1) / FREEDOM)
     weight = np.exp(log_weight - log_weight.max(1, keepdims=True))
-    weight /= weight.sum(1, keepdims=True)
-    return np.asarray((weight[..., None] * draws).sum(1))
+    return draws, weight / weight.sum(1, keepdims=True)
 
 
 def _price(first: Array, second: Array, cross: Array) -> tuple[Array, Array, Array]:

@@ -7,7 +7,7 @@ shows it are ours; what a linear map keeps is in :mod:`companion.c12.bits`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ Decoder = Callable[[Array], Array]
 WIDTH = 8.5  # How many of the largest standard deviations a grid's side reaches from 0.
 BUMPS_PER_SIDE, SPACING = 9, 1.6  # Of a lattice around 0; bumps are as wide as they lie apart.
 MAX_STEPS, TOLERANCE = 50, 1e-13  # The largest |P'(x|u) - P(x|u)| that is small enough.
+ALLOWED = 1e-12  # For rounding and quadrature together, in every constraint: far more than seen.
 
 
 def relax(logits: Array, temperature: float, rng: np.random.Generator) -> Array:
@@ -127,6 +128,10 @@ class Twin(NamedTuple):
     gap: float
     n_constraints: int
 
+    @property
+    def n_bits(self) -> int:
+        return int(self.matrix.shape[1])
+
     def __call__(self, z: Array) -> Array:
         """Return f'(z), (N, d), of latents (N, n)."""
         return np.asarray(z @ self.matrix + _bumps(z, self.centres, self.width) @ self.coefficients)
@@ -160,19 +165,16 @@ def twin(decode: Decoder, matrix: Array, grid: LatentGrid) -> Twin:
     n_constraints = len(target) * (len(bits) - 1)
     b = _bumps(grid.z, centres, SPACING)
     c = np.zeros((len(centres), d))
-    residual, p = _residual(base, bits, grid, target)
+    residual = _residual(base, bits, grid, target)
     for _ in range(MAX_STEPS):
         if np.abs(residual).max() <= TOLERANCE:
             break
-        # d P(x|z) / d f_j = P(x|z) (x_j - p_j); all states but the first, as they sum to 1.
-        slopes = p[1:, :, None] * (bits[1:, None, :] - expit(base + b @ c))
-        parts = [grid.weights @ (of[:, :, None] * b[:, None]).reshape(len(b), -1) for of in slopes]
-        jacobian = np.stack(parts, 1).reshape(n_constraints, -1)
+        jacobian = _jacobian(base + b @ c, b, grid)
         step = np.linalg.lstsq(jacobian, -residual[:, 1:].ravel(), rcond=1e-12)[0]
         size, worst = 1.0, np.linalg.norm(residual)
         while size > 1e-6:
             tried = c + size * step.reshape(d, -1).T
-            residual, p = _residual(base + b @ tried, bits, grid, target)
+            residual = _residual(base + b @ tried, bits, grid, target)
             if np.linalg.norm(residual) < worst:
                 break
             size /= 2
@@ -183,12 +185,68 @@ def twin(decode: Decoder, matrix: Array, grid: LatentGrid) -> Twin:
     return Twin(matrix, centres, c, SPACING, gap, n_constraints)
 
 
+class Nearby(NamedTuple):
+    """Why an exact solution lies beside a numerical one, :func:`exact_nearby`.
+
+    The constraints' Jacobian has a rank, and a least singular value. Where ``h`` is at most 1/2
+    there are coefficients no farther than ``distance`` from the ones found (in the norm over all of
+    them) for which the constraints hold exactly.
+    """
+
+    rank: int
+    least_singular: float
+    h: float
+    distance: float
+
+
+def exact_nearby(decode: Twin, grid: LatentGrid) -> Nearby:
+    """Return the theorem of Newton and Kantorovich at a twin's coefficients (ours).
+
+    Steps of least norm stay in the m dimensions that the rows of the Jacobian J span, and there J
+    is square. Let sigma be its least singular value, r a bound on each of the m residuals (we take
+    :data:`ALLOWED`) and K one on how fast J changes. With eta = sqrt(m) r / sigma, an exact
+    solution is within 2 eta of the numerical one if h = K eta / sigma <= 1/2. P(x|z) is a product
+    of sigmoids of d logits: its second derivatives are at most 1 / (6 sqrt(3)) in one of them and
+    1/16 in two, so that K <= sqrt(m) (1 / (6 sqrt(3)) + (d - 1) / 16) max_u E[|b(z)|^2 | u].
+    """
+    b, m, d = _bumps(grid.z, decode.centres, decode.width), decode.n_constraints, decode.n_bits
+    values = np.linalg.svd(_jacobian(decode(grid.z), b, grid), compute_uv=False)
+    curvature = 1 / (6 * np.sqrt(3)) + (d - 1) / 16
+    change = np.sqrt(m) * curvature * (grid.weights @ (b**2).sum(1)).max()
+    eta = np.sqrt(m) * ALLOWED / values[-1]
+    rank = int((values > 1e-9 * values[0]).sum())
+    return Nearby(rank, float(values[-1]), float(change * eta / values[-1]), float(2 * eta))
+
+
+def least_difference(decode: Decoder, other: Decoder, z: Array) -> float:
+    """Return how far two decoders stay apart whatever order and signs the latents are given.
+
+    That is the smallest, over the 2^n n! ways, of the largest difference in the probability of a
+    bit over points z (N, n). Two decoders that share a prior with variances that differ have no
+    other way to be the same but for names.
+    """
+    n, p = z.shape[1], expit(other(z))
+    ways = product(permutations(range(n)), product((1.0, -1.0), repeat=n))
+    return min(float(np.abs(expit(decode(z[:, order] * signs)) - p).max()) for order, signs in ways)
+
+
+def _jacobian(logits: Array, b: Array, grid: LatentGrid) -> Array:
+    """Return the derivatives of P(x|u) in the coefficients of bumps b (G, K), (M (2^d - 1), d K).
+
+    They are of all states but the first, since P(x|u) sums to 1.
+    """
+    bits = states(logits.shape[1])[1:]
+    # d P(x|z) / d f_j = P(x|z) (x_j - p_j).
+    slopes = np.exp(log_likelihood(bits, logits))[..., None] * (bits[:, None] - expit(logits))
+    parts = [grid.weights @ (of[:, :, None] * b[:, None]).reshape(len(b), -1) for of in slopes]
+    return np.stack(parts, 1).reshape(len(grid.weights) * len(bits), -1)
+
+
 def _bumps(z: Array, centres: Array, width: float) -> Array:
     squares = ((z[:, None, :] - centres) ** 2).sum(-1)
     return np.asarray(np.exp(-0.5 * squares / width**2))
 
 
-def _residual(logits: Array, bits: Array, grid: LatentGrid, target: Array) -> tuple[Array, Array]:
-    """Return P'(x|u) - P(x|u), (M, 2^d), and P'(x|z), (2^d, G)."""
-    p = np.exp(log_likelihood(bits, logits))
-    return np.asarray(grid.weights @ p.T - target), np.asarray(p)
+def _residual(logits: Array, bits: Array, grid: LatentGrid, target: Array) -> Array:
+    """Return P'(x|u) - P(x|u), (M, 2^d)."""
+    return np.asarray(grid.weights @ np.exp(log_likelihood(bits, logits)).T - target)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from companion.c12 import bits, discrete
+from companion.scores import mcc_within
 from ivae import data, metrics
 
 
@@ -68,15 +69,32 @@ def test_the_posterior_mean_is_quadratures():
     table = discrete.posterior_means(dataset.mixing, grid)
     states = (dataset.x @ [4, 2, 1]).astype(int)
     expected = table[dataset.u, states]
-    found = bits.true_posterior_mean(dataset, np.arange(60), 20_000)
+    found = bits.true_posterior(dataset, np.arange(60), 20_000).mean
     np.testing.assert_allclose(found, expected, atol=0.06)
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.012
+
+
+def test_draws_have_the_posteriors_mean_and_variance():
+    sizes = {"n_latents": 2, "n_observed": 3, "n_segments": 1, "samples_per_segment": 4000}
+    dataset = data.generate("bernoulli", 1, spread="variance", **sizes)
+    grid = discrete.latent_grid(dataset.variance, 121)
+    p = np.exp(discrete.log_likelihood(discrete.states(3), dataset.mixing(grid.z)))
+    weights = grid.weights[0] * p
+    weights /= weights.sum(1, keepdims=True)
+    draws = bits.true_posterior(dataset, np.arange(4000)).draw
+    states = (dataset.x @ [4, 2, 1]).astype(int)
+    for state, count in enumerate(np.bincount(states, minlength=8)):
+        mean = weights[state] @ grid.z
+        deviation = np.sqrt(weights[state] @ grid.z**2 - mean**2)
+        found = draws[states == state]
+        assert np.abs(found.mean(0) - mean).max() < 5 * deviation.max() / count**0.5
+        np.testing.assert_allclose(found.std(0), deviation, rtol=5 / count**0.5)
 
 
 def test_no_estimate_beats_the_posterior_mean():
     dataset = data.generate("bernoulli", 2, 3, 12, 4, 500)
     rows = np.arange(2000)
-    best = bits.true_posterior_mean(dataset, rows)
+    best = bits.true_posterior(dataset, rows).mean
     error = ((best - dataset.z) ** 2).mean()
     for factor in (0.8, 1.2):
         assert ((factor * best - dataset.z) ** 2).mean() > error
@@ -91,16 +109,24 @@ def test_without_noise_the_floor_is_the_rotation_floor():
     np.testing.assert_allclose(found, metrics.rotation_floor(z, 20, seed=4), atol=0.02)
 
 
+def test_the_floor_can_be_of_another_score():
+    z = np.random.default_rng(0).standard_normal((500, 3))
+    u = np.repeat([0, 1], 250)
+    found = bits.rotated_floor(z, z, 20, seed=4, score=lambda z, guess: mcc_within(z, guess, u))
+    np.testing.assert_allclose(found, bits.rotated_floor(z, z, 20, seed=4), atol=0.05)
+    assert (found != bits.rotated_floor(z, z, 20, seed=4)).all()
+
+
 def test_rows_that_are_no_whole_numbers_are_refused():
     """And not cut to whole ones, which would be other samples."""
     dataset = data.generate("bernoulli", 2, 3, 12, 4, 5)
     with pytest.raises(IndexError):
-        bits.true_posterior_mean(dataset, [0.5, 1.7])
+        bits.true_posterior(dataset, [0.5, 1.7])
 
 
 def test_means_of_the_prior_count():
     dataset = data.generate("bernoulli", 1, 2, 6, 2, 200, centred=False)
-    found = bits.true_posterior_mean(dataset, np.arange(400))
+    found = bits.true_posterior(dataset, np.arange(400)).mean
     blind = replace(dataset, mean=np.zeros_like(dataset.mean))
-    worse = bits.true_posterior_mean(blind, np.arange(400))
+    worse = bits.true_posterior(blind, np.arange(400)).mean
     assert ((found - dataset.z) ** 2).mean() < 0.7 * ((worse - dataset.z) ** 2).mean()

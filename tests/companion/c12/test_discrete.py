@@ -103,6 +103,53 @@ def test_the_pair_differs_by_no_trivial_change(pair):
     assert np.abs(turned - discrete.law(linear, GRID)).max() > 1e-3
 
 
+def test_least_difference_undoes_order_and_signs_and_nothing_else(pair):
+    z = np.random.default_rng(2).uniform(-4, 4, (200, 2))
+
+    def renamed(z):
+        return linear(z[:, ::-1] * (1, -1))
+
+    assert discrete.least_difference(linear, renamed, z) < 1e-15
+    assert discrete.least_difference(linear, lambda z: linear(z @ TURN), z) > 0.1
+    assert discrete.least_difference(linear, pair, z) > 0.1
+
+
+def test_the_jacobian_is_that_of_finite_differences(pair):
+    """And it has full rank, so that an exact solution is near."""
+    found = discrete.exact_nearby(pair, GRID)
+    centres, c, step = pair.centres, pair.coefficients, 1e-5
+
+    def law(coefficients):
+        moved = pair._replace(coefficients=coefficients)
+        return discrete.law(moved, GRID)[:, 1:].ravel()
+
+    rng, b = np.random.default_rng(0), np.exp(-((GRID.z[:, None] - centres) ** 2).sum(-1) / 5.12)
+    jacobian = discrete._jacobian(pair(GRID.z), b, GRID)
+    for _ in range(3):
+        way = rng.standard_normal(c.shape)
+        slope = (law(c + step * way) - law(c - step * way)) / (2 * step)
+        np.testing.assert_allclose(jacobian @ way.T.ravel(), slope, atol=1e-8)
+    assert found.rank == pair.n_constraints
+    assert found.least_singular == pytest.approx(np.linalg.svd(jacobian)[1][-1])
+
+
+def test_the_exact_solution_is_as_near_as_is_said(pair):
+    """Coefficients that are off by more than rounding: one more step lands within the distance."""
+    found = discrete.exact_nearby(pair, GRID)
+    assert found.h < 0.5
+    way = np.random.default_rng(1).standard_normal(pair.coefficients.shape)
+    off = pair._replace(coefficients=pair.coefficients + 1e-9 * way)
+    b = np.exp(-((GRID.z[:, None] - pair.centres) ** 2).sum(-1) / (2 * pair.width**2))
+    residual = (discrete.law(off, GRID) - discrete.law(linear, GRID))[:, 1:].ravel()
+    jacobian = discrete._jacobian(off(GRID.z), b, GRID)
+    step = np.linalg.lstsq(jacobian, -residual, rcond=1e-12)[0].reshape(3, -1).T
+    solved = off._replace(coefficients=off.coefficients + step)
+    worst = np.abs(residual).max()
+    gap = discrete.law(solved, GRID) - discrete.law(linear, GRID)
+    assert np.abs(gap).max() < 1e-14 < worst
+    assert np.linalg.norm(step) < found.distance * worst / discrete.ALLOWED
+
+
 def test_the_pairs_posteriors_differ(pair):
     gap = discrete.posterior_means(pair, GRID) - discrete.posterior_means(linear, GRID)
     assert np.abs(gap).max() > 0.05
