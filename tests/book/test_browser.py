@@ -130,3 +130,47 @@ def test_search_finds_a_word_from_a_chapter(context):
     links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
     page.close()
     assert any("03_conditions" in link for link in links)
+
+
+@pytest.mark.parametrize("width", [390, 700, 1440])
+@pytest.mark.parametrize("menu", ["primary", "secondary"])
+def test_a_menu_opens_is_used_and_closes(browser, width, menu):
+    """What a visible button promises it does: a dialog where it is narrow, a fold where wide."""
+    made = browser.new_context(viewport={"width": width, "height": 900})
+    page, _, errors = opened(made, "notebooks/02_model.html")
+    page.wait_for_load_state("networkidle")
+    sidebar = page.locator(f"#pst-{menu}-sidebar")
+    dialog = page.locator(f"#pst-{menu}-sidebar-modal")
+    buttons = [one for one in page.locator(f"button.{menu}-toggle").all() if one.is_visible()]
+    if width == 1440 and menu == "secondary":  # It stands beside the text, and has no button.
+        assert buttons == []
+        assert sidebar.is_visible()
+        page.locator(f"#pst-{menu}-sidebar a[href^='#']").last.click()
+        assert "#" in page.url
+        made.close()
+        return
+    (button,) = buttons
+    if width == 1440:
+        assert sidebar.is_visible()
+        button.click()
+        sidebar.wait_for(state="hidden")
+        button.click()
+        sidebar.wait_for(state="visible")
+        link = sidebar.locator("a.reference.internal").last
+    else:
+        assert not sidebar.is_visible()
+        button.click()
+        link = dialog.locator("a.reference.internal").last
+        link.wait_for(state="visible")
+        page.keyboard.press("Escape")
+        link.wait_for(state="hidden")
+        assert not dialog.evaluate("e => e.open")
+        button.click()
+        link.wait_for(state="visible")
+    before, target = page.url, link.get_attribute("href")
+    link.click()
+    page.wait_for_load_state()
+    assert page.url != before
+    assert page.url.endswith(target.removeprefix("../"))
+    assert errors == []
+    made.close()
