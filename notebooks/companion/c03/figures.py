@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import ColorType
 
 from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, panels
 from ivae.support.checks import Array
@@ -120,4 +121,26 @@ def spanned(report: RankReport, most: int, highest: float) -> Figure:
     right.bar(range(1, size + 1), np.maximum(values, 0), color=BLUE)
     told = f"rank {report.rank}, condition {report.condition_number:.3g}"
     right.set(title=told, xlabel="singular value", ylim=(0, highest), xticks=[1, size])
+    return figure
+
+
+def bounds(
+    found: Mapping[str, Mapping[str, Array]], levels: Sequence[str], colours: Sequence[ColorType]
+) -> Figure:
+    """Draw levels of several datasets, a line for each, in a panel for each preset.
+
+    ``found`` maps presets to names of models to (R, levels); the names share a legend, and have
+    the ``colours`` in their order.
+    """
+    figure, axes = panels(len(found), 3.0)
+    places = np.arange(len(levels))
+    for axis, (preset, models) in zip(axes, found.items(), strict=True):
+        for (name, values), colour in zip(models.items(), colours, strict=True):
+            for i, line in enumerate(values):
+                label = name if i == 0 else None
+                axis.plot(places, line, "o-", ms=4, lw=1.2, color=colour, alpha=0.8, label=label)
+        axis.set_xticks(places, levels)
+        axis.set(title=preset, xlim=(-0.3, len(levels) - 0.7))
+    axes[0].set_ylabel("nats a sample")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -45,3 +45,17 @@ def test_segments_without_a_place_in_the_rank_show_no_singular_value():
     image = left.images[0].get_array()
     np.testing.assert_allclose(image[:, :3], (lam - lam.mean(0))[:, :, 0].T)
     assert np.ma.is_masked(image[:, 3:]) or np.isnan(np.asarray(image)[:, 3:]).all()
+
+
+def test_bounds_have_a_line_for_every_dataset_of_either_model():
+    rng = np.random.default_rng(0)
+    values = {name: rng.standard_normal((4, 3)) for name in ("truth", "trained")}
+    levels = ("diagonal", "full", "likelihood")
+    figure = figures.bounds({"linear": values, "paper": values}, levels, ("black", "red"))
+    assert [axis.get_title() for axis in figure.axes] == ["linear", "paper"]
+    for axis in figure.axes:
+        lines = axis.get_lines()
+        np.testing.assert_array_equal([line.get_ydata() for line in lines[:4]], values["truth"])
+        assert [line.get_color() for line in lines[3:5]] == ["black", "red"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["truth", "trained"]
