@@ -8,19 +8,17 @@ measures for trained models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from companion.neighbours.fastica import Resolution, pair_up, resolve
+from companion.scores import mcc_within
 from companion.simulation import simulate
 from companion.whitening import whiten
-from ivae.data import MEAN_BOUND, SPREAD, NonstationaryData, stack
+from ivae.data import MEAN_BOUND, SPREAD, NonstationaryData
 from ivae.metrics import mcc, random_rotations
 from ivae.mixing import Mixing
-from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
 from ivae.theory.equivalence import amari_distance, fit_equivalence, statistics_of
 
@@ -59,8 +57,8 @@ class Unmixing(NamedTuple):
 
     Attributes
     ----------
-    before, mcc
-        MCC of the true statistics with the mixed ones, whitened, and with FastICA's signals.
+    mcc, before
+        MCC of the true statistics with FastICA's signals, and with the mixed ones, whitened.
     amari
         Amari distance of the remaining A from a scaled permutation of single statistics.
     blocks_before, blocks_unpaired, blocks
@@ -72,8 +70,8 @@ class Unmixing(NamedTuple):
         share of the starts that converged.
     """
 
-    before: float
     mcc: float
+    before: float
     amari: float
     blocks_before: float
     blocks_unpaired: float
@@ -138,8 +136,8 @@ def unmix(dataset: NonstationaryData) -> Unmixing:
 
     others = np.delete(found.distances, found.chosen)
     return Unmixing(
-        before=mcc(true, white),
         mcc=mcc(true, signals),
+        before=mcc(true, white),
         amari=amari_distance(fit_equivalence(true, signals).standard),
         blocks_before=blocks(white),
         blocks_unpaired=blocks(signals),
@@ -151,64 +149,55 @@ def unmix(dataset: NonstationaryData) -> Unmixing:
 
 
 class Judgement(NamedTuple):
-    """What E trained members recovered, and what linear ICA made of it; one value for each.
+    """What a trained model recovered of a dataset's sources, and what linear ICA made of it.
 
     Attributes
     ----------
+    after, before
+        MCC of the sources with FastICA's signals (of 2 n signals for k = 2 the n that match best),
+        and with posterior means.
+    within_after, within_before
+        The same within segments, see :func:`companion.scores.mcc_within`.
     r2
         Held-out R^2, averaged over statistics, of the affine map of Eq. (12) from the learned
         statistics to the true ones.
-    before, after
-        MCC of the sources with posterior means, and with FastICA's signals (of 2 n signals for
-        k = 2 the n that match best).
-    blocks_before, blocks
-        Amari distance of A from a permutation of latents, before and after FastICA and pairing.
-    oracle
-        ``after`` had FastICA been given the true statistics.
-    between_before, between
-        MCC between every two members whose datasets have one seed, posterior means and signals.
+    blocks_after, blocks_before
+        Amari distance of A from a permutation of latents, after FastICA and pairing, and before.
+    signals
+        FastICA's, in pairs for k = 2, (N, n k).
     """
 
-    r2: Array
-    before: Array
-    after: Array
-    blocks_before: Array
-    blocks: Array
-    oracle: Array
-    between_before: Array
-    between: Array
+    after: float
+    before: float
+    within_after: float
+    within_before: float
+    r2: float
+    blocks_after: float
+    blocks_before: float
+    signals: Array
 
 
-def judge(model: LatentVariableModel, datasets: Sequence[NonstationaryData]) -> Judgement:
-    """Judge a trained ensemble before and after FastICA on its statistics.
+def judge(dataset: NonstationaryData, estimate: Array) -> Judgement:
+    """Judge estimated latents (N, n) of a dataset before and after FastICA on their statistics.
 
-    ``datasets`` are what each of the E members was trained on, of the model's family.
+    The true sources themselves as the estimate give what better training could reach.
     """
-    family = model.family
-    x, u, _ = stack(datasets)
-    means = model.infer(x, u).mean.numpy(force=True)
-    rows, signals = [], []
-    for dataset, mean in zip(datasets, means, strict=True):
-        true, learned = (statistics_of(family, z) for z in (dataset.z, mean))
-        fit = fit_equivalence(true, learned, n_components=family.k)
-        signals.append(_signals(learned, family.k, dataset.seed))
-        rows.append(
-            (
-                fit.r2.mean(),
-                mcc(dataset.z, mean),
-                mcc(dataset.z, signals[-1]),
-                fit.amari,
-                fit_equivalence(true, signals[-1], n_components=family.k).amari,
-                mcc(dataset.z, _signals(true, family.k, dataset.seed)),
-            )
-        )
-    pairs = [
-        (mcc(means[i], means[j]), mcc(signals[i], signals[j]))
-        for i, j in combinations(range(len(datasets)), 2)
-        if datasets[i].seed == datasets[j].seed
-    ]
-    between = np.array(pairs).reshape(-1, 2).T
-    return Judgement(*np.array(rows).T, *between)
+    family, z, u = dataset.family, dataset.z, dataset.u
+    true, learned = statistics_of(family, z), statistics_of(family, estimate)
+    signals = _paired(_resolve(learned, dataset.seed, n_starts=10).apply(learned), family.k)
+    before, after = (
+        fit_equivalence(true, found, n_components=family.k) for found in (learned, signals)
+    )
+    return Judgement(
+        after=mcc(z, signals),
+        before=mcc(z, estimate),
+        within_after=mcc_within(z, signals, u),
+        within_before=mcc_within(z, estimate, u),
+        r2=float(before.r2.mean()),
+        blocks_after=after.amari,
+        blocks_before=before.amari,
+        signals=signals,
+    )
 
 
 def _resolve(statistics: Array, seed: int, n_starts: int) -> Resolution:
@@ -218,8 +207,3 @@ def _resolve(statistics: Array, seed: int, n_starts: int) -> Resolution:
 
 def _paired(signals: Array, k: int) -> Array:
     return signals if k == 1 else signals[:, pair_up(signals).ravel()]
-
-
-def _signals(statistics: Array, k: int, seed: int) -> Array:
-    """Return FastICA's signals, in pairs for k = 2."""
-    return _paired(_resolve(statistics, seed, n_starts=10).apply(statistics), k)
