@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from companion.c10.two_segments import separate_linear
+from companion.scores import fresh_rows
 from ivae import data, metrics
 
 
@@ -16,6 +17,8 @@ def test_two_segments_separate_a_linear_mixing(n, seed, condition):
     ratios = np.sort(truth.variance[1] / truth.variance[0])
     assert np.diff(np.log(ratios)).min() > 0.1  # Else they could not be told apart.
     assert metrics.mcc(truth.z, separate_linear(truth)) > 0.98
+    fresh = fresh_rows(truth)
+    assert metrics.mcc(fresh.z, separate_linear(truth, fresh.x)) > 0.97
     untouched = metrics.mcc(truth.z, truth.x)
     assert untouched < 0.95
 
