@@ -1,7 +1,7 @@
 """Other latents with the same law: what any unconditional prior leaves open (supplement F).
 
 Both constructions send the latents to independent standard Gaussians, turn these, which nobody can
-see (Eq. 30), and go back. Latents z are (N, n); rotations R act as z' = R z on each row.
+see (Eq. 30), and go back. Latents z are (N, n); rotations R act on rows, z' = z R'.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def turn(degrees: float) -> Array:
 
 
 def rotate_through_gaussian(z: Array, marginals: Sequence[Any], rotation: Array) -> Array:
-    """Return z' = F^-1(Phi(R Phi^-1(F(z)))), shape (N, n), with the law of independent z.
+    """Return z' = F^-1(Phi(Phi^-1(F(z)) R')), shape (N, n), with the law of independent z.
 
     Supplement F.1, for frozen distributions of ``scipy.stats`` with cdfs F_i and an orthogonal R,
     (n, n). Its inverse is the same with the transposed rotation. Either tail is computed from its
@@ -89,7 +89,7 @@ class MarginalsAlone:
 
 
 def another_latent(g: Darmois | MarginalsAlone, z: Array, rotation: Array) -> Array:
-    """Return z' = g^-1(M g(z)), (N, 2), for M orthogonal: the last construction of supplement F.2.
+    """Return z' = g^-1(g(z) R'), (N, 2), for R orthogonal: the last construction of supplement F.2.
 
     With the g of :class:`Darmois` z' has the law of z, for any law with a density.
     """

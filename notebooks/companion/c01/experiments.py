@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from companion.c01.comparisons import COMPARISONS, draw_pair
 from companion.recorded import trained
 from companion.recorded.experiment import Experiment, Outcome, Run, nudged, one_by_one
 from companion.recorded.trained import Trained
 from companion.two_sample import energy_test
+from companion.whitening import whitening
 from ivae import metrics
 from ivae.data import NonstationaryData
 from ivae.support.checks import Array
@@ -63,7 +63,7 @@ def plan_agreement(
 
 def prepare(dataset: NonstationaryData) -> Callable[[Array], Array]:
     """Whiten linear data, as their own rows ask for, so that no direction stands out."""
-    return _whitening(dataset.x) if dataset.preset == "linear" else lambda x: x
+    return whitening(dataset.x) if dataset.preset == "linear" else lambda x: x
 
 
 def measure(trained: Trained) -> list[Outcome]:
@@ -97,17 +97,3 @@ def measure(trained: Trained) -> list[Outcome]:
 
 
 agreement = trained.experiment(plan_agreement, measure, revision=1, prepare=prepare)
-
-
-def _whitening(x: ArrayLike) -> Callable[[ArrayLike], Array]:
-    array = np.asarray(x, np.float64)
-    mean = array.mean(0)
-    centred = array - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
-
-    def apply(rows: ArrayLike) -> Array:
-        return np.asarray(
-            (np.asarray(rows, np.float64) - mean) @ (vectors / np.sqrt(values)) @ vectors.T
-        )
-
-    return apply

@@ -42,7 +42,7 @@ def scatter_rows(
             if i in (0, n - 1):
                 axis.contour(first, second, density.T, levels, colors="black", linewidths=0.7)
             axis.set(title=title, ylabel=f"${axis_names[i]}_2$")
-            axis.locator_params(nbins=5)
+            axis.locator_params(nbins=5, integer=True)
     for axis, name in zip(axes[-1], axis_names, strict=True):
         axis.set_xlabel(f"${name}_1$")
     return figure
