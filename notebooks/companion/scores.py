@@ -13,6 +13,8 @@ from ivae.metrics import mcc
 from ivae.support.checks import Array
 
 FRESH_PER_SEGMENT = 250
+ROUNDING = 1e-12
+"""Relative to a column's largest value: what varies less in a segment is constant there."""
 
 
 def fresh_rows(
@@ -48,7 +50,8 @@ def within(values: ArrayLike, u: ArrayLike) -> Array:
 
     centred = array - mean_of(array)
     deviation = np.sqrt(mean_of(centred**2))
-    return np.asarray(np.divide(centred, deviation, np.zeros_like(centred), where=deviation > 0))
+    varies = deviation > ROUNDING * np.abs(array).max(0)
+    return np.asarray(np.divide(centred, deviation, np.zeros_like(centred), where=varies))
 
 
 def mcc_within(z: ArrayLike, estimate: ArrayLike, u: ArrayLike) -> float:
