@@ -11,7 +11,7 @@ import numpy as np
 from companion.c11.laws import judge, simulate_law, unmix
 from companion.recorded.experiment import Experiment, Outcome, Run, nudged, one_by_one
 from companion.recorded.trained import nudge_weights
-from companion.scores import fresh_rows
+from companion.scores import fresh_rows, within
 from ivae import data, models
 from ivae.data import NonstationaryData
 from ivae.metrics import mcc
@@ -112,10 +112,10 @@ def plan_trained(
 def make_trained(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Train an iVAE for each run, and judge it before and after FastICA, on rows it has not seen.
 
-    Values are those of :class:`companion.c11.laws.Judgement`; ``oracle`` and
-    ``oracle_blocks`` are ``after`` and ``blocks_after`` had FastICA been given the true sources,
-    ``label`` the MCC of the true means of the segments, ``r2_x`` the
-    R^2 of the best affine map from the observations to the sources, and ``objective_first`` that
+    Values are those of :class:`companion.c11.laws.Judgement`; ``oracle`` and ``oracle_blocks`` are
+    ``after`` and ``blocks_after`` had FastICA been given the true sources, ``label`` the MCC of the
+    true means of the segments, ``r2_x`` and ``r2_x_within`` the R^2 of the best affine map from the
+    observations to the sources, pooled and within segments, and ``objective_first`` the objective
     before the first evaluation. The arrays are posterior means and signals at :data:`KEPT_ROWS`
     rows, with columns of zeros up to one number for all runs.
     """
@@ -153,11 +153,13 @@ def _train_together(runs: Sequence[Run], nudge: float) -> list[Outcome]:
         values = judge(one, estimate)._asdict()
         arrays = {"means": _kept(estimate, 3), "signals": _kept(values.pop("signals"), 4)}
         best = judge(one, one.z)
+        pooled, inside = (one.z, one.x), (within(one.z, one.u), within(one.x, one.u))
         values |= {
             "oracle": best.after,
             "oracle_blocks": best.blocks_after,
             "label": mcc(one.z, one.expected_sources),
-            "r2_x": float(fit_equivalence(one.z, one.x).r2.mean()),
+            "r2_x": float(fit_equivalence(*pooled).r2.mean()),
+            "r2_x_within": float(fit_equivalence(*inside).r2.mean()),
             "objective": float(course[-1, member]),
             "objective_first": float(course[0, member]),
         }
@@ -183,4 +185,4 @@ def _alike(run: Run) -> Hashable:
     return tuple(run[name] for name in ("preset", "n_latents", "n_segments", "rows", "epochs"))
 
 
-trained = Experiment(plan_trained, make_trained, 1, _alike)
+trained = Experiment(plan_trained, make_trained, 2, _alike)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from companion.neighbours.fastica import Resolution, pair_up, resolve
-from companion.scores import mcc_within
+from companion.scores import mcc_within, within
 from companion.simulation import simulate
 from companion.whitening import whiten
 from ivae.data import MEAN_BOUND, SPREAD, NonstationaryData
@@ -158,9 +158,9 @@ class Judgement(NamedTuple):
         and with posterior means.
     within_after, within_before
         The same within segments, see :func:`companion.scores.mcc_within`.
-    r2
+    r2, r2_within
         Held-out R^2, averaged over statistics, of the affine map of Eq. (12) from the learned
-        statistics to the true ones.
+        statistics to the true ones, pooled and within segments.
     blocks_after, blocks_before
         Amari distance of A from a permutation of latents, after FastICA and pairing, and before.
     signals
@@ -172,6 +172,7 @@ class Judgement(NamedTuple):
     within_after: float
     within_before: float
     r2: float
+    r2_within: float
     blocks_after: float
     blocks_before: float
     signals: Array
@@ -188,12 +189,14 @@ def judge(dataset: NonstationaryData, estimate: Array) -> Judgement:
     before, after = (
         fit_equivalence(true, found, n_components=family.k) for found in (learned, signals)
     )
+    inside = fit_equivalence(within(true, u), within(learned, u), n_components=family.k)
     return Judgement(
         after=mcc(z, signals),
         before=mcc(z, estimate),
         within_after=mcc_within(z, signals, u),
         within_before=mcc_within(z, estimate, u),
         r2=float(before.r2.mean()),
+        r2_within=float(inside.r2.mean()),
         blocks_after=after.amari,
         blocks_before=before.amari,
         signals=signals,

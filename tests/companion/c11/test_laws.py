@@ -111,6 +111,8 @@ def test_a_judgement_tells_the_label_from_the_sources():
     got = laws.judge(one, one.mean[one.u] + noise)
     assert got.before > 0.85
     assert got.within_before < 0.1
+    assert got.r2 > 0.7
+    assert got.r2_within < 0.05
 
 
 def test_a_judgement_is_of_statistics():
