@@ -36,7 +36,7 @@ LOCKED = dict(
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|extract|cost|save)\("
-NOT_YET_RECORDED = ("06", "09", "13", "14")
+NOT_YET_RECORDED = ("06", "08", "09", "13", "14")
 """Chapters that still execute a small version of their experiments."""
 
 # Rooms are the files and folders right below `ivae` and `companion`. Each may import from the
@@ -156,7 +156,7 @@ def test_the_method_stays_small():
     assert len(root) <= 12
     assert lines(*root) <= 3000
     assert lines(*every) <= 8500
-    assert lines(*MODULES.values()) <= 13_004
+    assert lines(*MODULES.values()) <= 15_500  # With the experiments of all chapters.
 
 
 @pytest.mark.parametrize(
