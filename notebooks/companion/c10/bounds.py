@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from companion.recorded.experiment import Outcome, nudged
+from companion.recorded.experiment import Outcome
 from companion.recorded.trained import Trained
 from ivae.data import DataSettings
 from ivae.metrics import mcc
@@ -29,20 +27,20 @@ N_DRAWS = 200
 NAMES = ("bound_encoder", "bound_own", "bound_truth", "mcc_truth")
 
 
-def measure(trained: Trained, nudge: float = 0.0) -> list[Outcome]:
+def measure(trained: Trained) -> list[Outcome]:
     """Return Eq. (8), in nats, over the same :data:`N_ROWS` new rows for each member.
 
     ``bound_encoder`` is the model's as it is. ``bound_own`` has the model's decoder and prior, and
     instead of its encoder the best diagonal posterior for each row by itself. ``bound_truth`` is
     the same under the true decoder and prior: no encoder can reach more there. ``mcc_truth`` is the
-    MCC of those posteriors' means. Nothing is trained there: a nudge moves the observations. A
-    member that diverged has none of its own.
+    MCC of those posteriors' means. A member that diverged
+    has none of its own.
     """
     at_truth: dict[DataSettings, tuple[float, float]] = {}
     found = []
     for member, run in enumerate(trained.runs):
         if run.data not in at_truth:  # Several networks may have one dataset.
-            at_truth[run.data] = _at_truth(trained, member, nudge)
+            at_truth[run.data] = _at_truth(trained, member)
         lost = member in trained.history.diverged
         of_model = (np.nan, np.nan) if lost else _of_model(trained, member)
         values = (*of_model, *at_truth[run.data])
@@ -59,9 +57,8 @@ def _of_model(trained: Trained, member: int) -> tuple[float, float]:
     return _value(problem, encoded), _value(problem, _best(problem))
 
 
-def _at_truth(trained: Trained, member: int, nudge: float) -> tuple[float, float]:
+def _at_truth(trained: Trained, member: int) -> tuple[float, float]:
     fresh, rows = trained.fresh[member], _rows(trained, member)
-    fresh = replace(fresh, x=nudged(fresh.x, nudge))
     problem = problem_of_dataset(fresh, rows)
     best = _best(problem)
     return _value(problem, best), mcc(fresh.z[rows], best.mean.numpy())

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from itertools import product
 from typing import Any
 
 from companion import ceilings
 from companion.c10.bounds import measure
 from companion.recorded import trained as trainings
-from companion.recorded.experiment import Outcome
 
 USUAL: dict[str, Any] = {
     "preset": "orthogonal",
@@ -121,11 +118,5 @@ def _on(
     return [one | {"data_seed": i, "seed": j} for one in settings for i, j in seeds]
 
 
-def make_trained(runs: Sequence[Mapping[str, Any]], nudge: float) -> list[Outcome]:
-    """Train, and measure the bounds with the same nudge."""
-    measured = partial(measure, nudge=nudge)
-    return trainings.experiment(plan_trained, measured, revision=2).make(runs, nudge)
-
-
-trained = replace(trainings.experiment(plan_trained, revision=2), make=make_trained)
+trained = trainings.experiment(plan_trained, measure, revision=1)
 true_decoder = ceilings.true_decoder_experiment(plan_true_decoder, 1)
