@@ -1,12 +1,13 @@
-"""The tables of the page "The audit"."""
+"""What the audit of a build found: a verdict, and the tables of the page "The audit"."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from companion.recorded.audit import SIZE, Audited, chance_to_find, of_experiments
+from companion.recorded.audit import SIZE, Audited, alarms, chance_to_find, of_experiments
 
 MARK = "% the audit goes here"
 SHARES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -19,6 +20,21 @@ def named(by_chapter: Mapping[str, Sequence[Audited]]) -> list[Audited]:
         for chapter, several in by_chapter.items()
         for one in several
     ]
+
+
+def report(by_chapter: Mapping[str, Sequence[Audited]]) -> int:
+    """Say what the audit found; return 1 where a build must not be believed."""
+    every = named(by_chapter)
+    wrong = alarms(every)
+    print(f"audit: {len(every)} recorded runs were made again", flush=True)
+    for one in (one for one in every if one.experiment in wrong):
+        print(
+            f"audit FAILED: {one.experiment}, run {one.run} ({one.what}): {one.number} "
+            f"{one.recorded:.6g} recorded, {one.again:.6g} now; {one.worst} decides, p {one.p:.1e}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return 1 if wrong else 0
 
 
 def tables(
@@ -36,7 +52,7 @@ def tables(
         f"This build made {len(every)} runs of {len(p_values)} results again, in "
         f"{seconds / 60:.0f} minutes of one core. The smallest p-value of a result is "
         f"{p_values[least]:.2g} ({least}); times {len(p_values)} results it would have to be below "
-        f"{SIZE:g} for the build to fail."
+        f"{SIZE / 2:g} for the build to fail."
     )
     parts = [verdict, "### Runs made again", _runs(every), "### Results", _results(results)]
     return "\n\n".join([*parts, "### What such a sample finds", _chances(results, len(every))])

@@ -31,7 +31,7 @@ import yaml
 from benchmark_tables import speed_tables
 from marks import between
 
-from companion.recorded.audit import Audited, alarms
+from companion.recorded.audit import Audited
 from ivae.support.progress import ProgressLine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +70,7 @@ def main() -> int:
         verdicts.write()
         front.write()
     overlay(chapters)
-    failed = report_audit(audited(chapters))
+    failed = audit_page.report(audited(chapters))
     return render() or failed
 
 
@@ -80,21 +80,6 @@ def audited(chapters: list[Path]) -> dict[str, list[Audited]]:
         chapter.stem: [Audited(**row) for row in _read_record(chapter)["values"].get("audited", [])]
         for chapter in chapters
     }
-
-
-def report_audit(by_chapter: dict[str, list[Audited]]) -> int:
-    """Say what the audit found; return 1 where a build must not be believed."""
-    every = audit_page.named(by_chapter)
-    wrong = alarms(every)
-    print(f"audit: {len(every)} recorded runs were made again", flush=True)
-    for one in (one for one in every if one.experiment in wrong):
-        print(
-            f"audit FAILED: {one.experiment}, run {one.run} ({one.what}): {one.number} "
-            f"{one.recorded:.6g} recorded, {one.again:.6g} now; {one.worst} decides, p {one.p:.1e}",
-            file=sys.stderr,
-            flush=True,
-        )
-    return 1 if wrong else 0
 
 
 def execute(chapters: list[Path], mode: str, given: dict[str, Any]) -> bool:

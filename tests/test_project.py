@@ -3,6 +3,7 @@ notebook may hold, what an installed copy needs.
 """
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -381,7 +382,13 @@ def code_of(path, *, folded):
 
 
 def filled(source):
-    return [line for line in source.splitlines() if line.strip()]
+    """Lines that are not empty, where asking for a result is one, however many sizes it has."""
+    inside = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "chapter.result":
+            inside |= set(range(node.lineno, node.end_lineno))
+    lines = source.splitlines()
+    return [line for number, line in enumerate(lines) if line.strip() and number not in inside]
 
 
 @each_notebook
@@ -389,7 +396,7 @@ def test_notebook_cells_are_short(path):
     for source in code_of(path, folded=False):
         assert len(filled(source)) <= 12, source
     for source in code_of(path, folded=True):
-        assert len(filled(source)) <= 30, source
+        assert len(filled(source)) <= 40, source
 
 
 @each_notebook
@@ -412,7 +419,7 @@ def test_chapters_tell_one_truth(path):
         assert word not in text, word
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
     assert cells[-1].strip() == "chapter.save()"
-    assert any(source.startswith("## Try it") for source in cells)
+    assert any(re.search("^## Try it", source, re.MULTILINE) for source in cells)
 
 
 def test_results_are_small():
@@ -470,7 +477,13 @@ def test_the_readme_names_every_folder():
 
 
 @each_notebook
-def test_every_chapter_has_the_record_of_a_full_run(path):
-    record = records.load(ROOT / "book" / "results" / "full" / f"{path.stem}.json")
-    assert (record.name, record.settings["mode"]) == (path.stem, "full")
-    assert not record.provenance["commit"].endswith("-dirty")
+def test_what_a_chapter_shows_was_made_from_a_commit(path):
+    results = sorted((ROOT / "book" / "results" / path.stem).glob("*.json"))
+    if path.stem[:2] in NOT_YET_RECORDED:
+        assert results == []
+        record = records.load(ROOT / "book" / "results" / "full" / f"{path.stem}.json")
+        assert (record.name, record.settings["mode"]) == (path.stem, "full")
+        assert not record.provenance["commit"].endswith("-dirty")
+    for result in results:
+        commit = json.loads(result.read_text(encoding="utf-8"))["provenance"]["commit"]
+        assert re.fullmatch("[0-9a-f]{40}", commit), result

@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from matplotlib.typing import ColorType
 
 from companion.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, panels
 from ivae.support.checks import Array
@@ -124,23 +123,20 @@ def spanned(report: RankReport, most: int, highest: float) -> Figure:
     return figure
 
 
-def bounds(
-    found: Mapping[str, Mapping[str, Array]], levels: Sequence[str], colours: Sequence[ColorType]
-) -> Figure:
-    """Draw levels of several datasets, a line for each, in a panel for each preset.
+def bounds(found: Mapping[str, Mapping[str, Array]], levels: Sequence[str]) -> Figure:
+    """Draw bounds on several datasets, a line for each, in a panel for each preset.
 
-    ``found`` maps presets to names of models to (R, levels); the names share a legend, and have
-    the ``colours`` in their order.
+    They are differences from the true model's log-likelihood. ``found`` maps presets to the names
+    of two models, the truth first, to (R, levels).
     """
-    figure, axes = panels(len(found), 3.0)
+    figure, axes = panels(len(found), 3.0, sharey=True)
     places = np.arange(len(levels))
     for axis, (preset, models) in zip(axes, found.items(), strict=True):
-        for (name, values), colour in zip(models.items(), colours, strict=True):
-            for i, line in enumerate(values):
-                label = name if i == 0 else None
-                axis.plot(places, line, "o-", ms=4, lw=1.2, color=colour, alpha=0.8, label=label)
+        for (name, values), colour in zip(models.items(), (GREY, BLUE), strict=True):
+            lines = axis.plot(places, values.T, "o-", ms=4, lw=1.2, color=colour, alpha=0.8)
+            lines[0].set_label(name)
         axis.set_xticks(places, levels)
         axis.set(title=preset, xlim=(-0.3, len(levels) - 0.7))
-    axes[0].set_ylabel("nats a sample")
+    axes[0].set_ylabel("nats a sample, less the true\nmodel's log-likelihood")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -32,7 +32,7 @@ from ivae.support.checks import Array
 
 SIZE = 0.002
 """Of the test on a whole build: so often it fails where nothing is wrong, at most."""
-RESOLUTION = 1e-9
+RESOLUTION = 1e-7
 """Relative to a number, or to 1 if that is larger: smaller differences are rounding anywhere."""
 EARLY = ("_first", "_half")
 """How numbers end that are from the first half of a training."""
