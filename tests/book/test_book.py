@@ -143,7 +143,9 @@ def test_every_result_says_on_its_page_what_was_made_again():
 
 def test_no_page_shows_what_is_not_a_number():
     for chapter in CHAPTERS:
-        assert not {"nan", "inf", "-inf"} & set(pasted(f"notebooks/{chapter}")), chapter
+        record = records.load(ROOT / "_build" / "records" / f"{chapter}.json")
+        if record.settings["mode"] == "recorded":
+            assert not {"nan", "inf", "-inf"} & set(pasted(f"notebooks/{chapter}")), chapter
 
 
 @pytest.mark.slow
