@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 13 alone.
 """
 
-from companion.c13 import diagnosis, drift, figures, truth
+from companion.c13 import diagnosis, drift, experiments, figures, truth
 
-__all__ = ["diagnosis", "drift", "figures", "truth"]
+__all__ = ["diagnosis", "drift", "experiments", "figures", "truth"]

@@ -15,7 +15,7 @@ says which assumption lets the objective prefer it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +26,6 @@ from numpy.typing import ArrayLike, NDArray
 from ivae.data import NonstationaryData
 from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
-from ivae.support.progress import ProgressLine
 from ivae.theory.posteriors import (
     Posteriors,
     at_mode,
@@ -99,22 +98,20 @@ def account(
     """
     chosen = np.asarray(rows)
     found = []
-    with ProgressLine("account") as line:
-        for member, dataset in enumerate(datasets):
-            x, u = dataset.x[chosen], dataset.u[chosen]
-            if at_truth:
-                noise = float(model.decoder_variance[member])
-                problem = problem_of_dataset(dataset, chosen, noise)
-            else:
-                problem = problem_of_model(model, member, x, u)
-            posterior = model.of([member]).double().infer(x, u)
-            factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
-            q = Posteriors(posterior.mean[0], factor)
-            network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
-            gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
-            effective = gap.effective * n_draws
-            found.append((gap.log_likelihood, gap.full, gap.mean_field, network, effective))
-            line.report(f"{member + 1} of {model.n_members} solutions")
+    for member, dataset in enumerate(datasets):
+        x, u = dataset.x[chosen], dataset.u[chosen]
+        if at_truth:
+            noise = float(model.decoder_variance[member])
+            problem = problem_of_dataset(dataset, chosen, noise)
+        else:
+            problem = problem_of_model(model, member, x, u)
+        posterior = model.of([member]).double().infer(x, u)
+        factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
+        q = Posteriors(posterior.mean[0], factor)
+        network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
+        gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
+        effective = gap.effective * n_draws
+        found.append((gap.log_likelihood, gap.full, gap.mean_field, network, effective))
     return Account(*(np.stack(column) for column in zip(*found, strict=True)))
 
 
@@ -127,26 +124,13 @@ def advantage(trained: Account, truth: Account) -> dict[str, Array]:
     return {name: after[name] - before[name] for name in LEVELS}
 
 
-def left_out(settings: Sequence[str], *accounts: Account) -> dict[str, str]:
-    """Return the settings whose log-likelihoods are not to be used, each with the reason.
-
-    The accounts are of S D solutions each, the D datasets of the first of the S settings first.
-    """
-    reasons: dict[str, str] = {}
-    for account in accounts:
-        fewest = account.fewest_effective().reshape(len(settings), -1).min(1)
-        for name, draws in zip(settings, fewest, strict=True):
-            if draws < FEWEST:
-                told = f"a tenth of its log-likelihoods rest on fewer than {draws:.1f} draws"
-                reasons.setdefault(name, told)
-    return reasons
-
-
-def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.DataFrame:
+def table(
+    account: Account, settings: Sequence[str], scores: Mapping[str, ArrayLike]
+) -> pd.DataFrame:
     """Return the mean levels, costs and scores of several settings, one row for each.
 
     The account is of E = S D solutions, the D datasets of the first of the S settings first, and
-    the scores are the MCC of each, (E,).
+    the scores are columns by name, (E,) each.
     """
     columns = {
         "log p(x|u)": account.means["log_likelihood"],
@@ -154,8 +138,7 @@ def table(account: Account, settings: Sequence[str], scores: ArrayLike) -> pd.Da
         "diagonal": -account.costs["diagonal"],
         "network": -account.costs["network"],
         "ELBO": account.means["network"],
-        "MCC": np.asarray(scores, np.float64),
-    }
+    } | {name: np.asarray(values, np.float64) for name, values in scores.items()}
     means = {name: v.reshape(len(settings), -1).mean(1) for name, v in columns.items()}
     return pd.DataFrame(means, index=pd.Index(settings, name="setting"))
 

@@ -90,7 +90,7 @@ def fit_encoder(
     The rate falls from .01 along a half cosine.
     """
     own = model.encoder.parameters()
-    _maximise(model, x, u, objective, epochs, "encoder alone", own, lambda posterior: posterior)
+    _maximise(model, x, u, objective, epochs, own, lambda posterior: posterior)
 
 
 def start_at_sources(
@@ -119,7 +119,7 @@ def start_at_sources(
         return Posterior(posterior.mean.detach(), posterior.log_variance)
 
     every = model.parameters()
-    _maximise(model, x, u, objective, epochs, "all but the means", every, with_fixed_means)
+    _maximise(model, x, u, objective, epochs, every, with_fixed_means)
 
 
 def follow(
@@ -150,7 +150,6 @@ def _maximise(
     u: ArrayLike,
     objective: Objective,
     epochs: int,
-    label: str,
     parameters: Iterable[Tensor],
     seen: Callable[[Posterior], Posterior],
 ) -> None:
@@ -161,4 +160,4 @@ def _maximise(
         done = model.complete(seen(model.encode(x, u)), x, u, noise)
         return -objective.terms(done, weights, batches.n_rows).value.mean(1).sum()
 
-    minimise(loss, parameters, batches, epochs * batches.steps_per_epoch, label)
+    minimise(loss, parameters, batches, epochs * batches.steps_per_epoch, None)

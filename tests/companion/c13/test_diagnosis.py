@@ -136,19 +136,8 @@ def test_the_highest_level_from_which_it_leads_is_named(lead, expected):
 
 def test_a_table_has_the_means_of_each_setting():
     rows = [np.repeat([[4.0], [2.0], [0.0], [6.0]], 3, 1) - step for step in range(4)]
-    found = diagnosis.table(Account(*rows, rows[0]), ["a", "b"], [0.2, 0.4, 0.6, 1.0])
+    found = diagnosis.table(Account(*rows, rows[0]), ["a", "b"], {"MCC": [0.2, 0.4, 0.6, 1.0]})
     assert found.loc["a"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.3])
     assert found.loc["b"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.8])
     steps = ["Gaussian", "diagonal", "network"]
     np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(axis=1), found["ELBO"])
-
-
-def test_settings_that_rest_on_few_draws_are_left_out_with_a_reason():
-    good, bad = account_of(1, 1, 1, 1), account_of(1, 1, 1, 1, effective=3.0)
-    mixed = Account(*(np.concatenate(pair) for pair in zip(
-        *((one.log_likelihood, one.full, one.diagonal, one.network, one.effective)
-          for one in (good, bad)), strict=True)))  # fmt: skip
-    assert diagnosis.left_out(["a", "b"], good, good) == {}
-    found = diagnosis.left_out(["a", "b"], mixed)
-    assert list(found) == ["b"]
-    assert "fewer than 3.0 draws" in found["b"]
