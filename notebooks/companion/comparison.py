@@ -48,12 +48,13 @@ def compare(
     return table.assign(contender=[m for m, _ in names], setting=[s for _, s in names])
 
 
-def scores(table: pd.DataFrame, measure: str = "mcc_sampled") -> Scores:
-    """Return each setting's scores (R,), one for each pair of seeds, in the table's order.
+def scores(found: pd.DataFrame | Result, measure: str = "mcc_sampled") -> Scores:
+    """Return each setting's scores (R,), one for each pair of seeds, in the order of the runs.
 
-    A table of :func:`compare` has the same pairs in one order for all settings, so that the scores
-    of two of them can be compared one by one.
+    Runs have labels ``contender`` and ``setting``. Where all settings have the same pairs in one
+    order, the scores of two of them can be compared one by one.
     """
+    table = found.table if isinstance(found, Result) else found
     groups = table.groupby(["contender", "setting"], sort=False)[measure]
     return {
         (str(contender), str(setting)): values.to_numpy(dtype=np.float64)
@@ -99,10 +100,9 @@ def margin(found: Scores) -> Margin:
     return Margin(*best, ivae, found[best], ivae - found[best])
 
 
-def curves(table: pd.DataFrame, contender: str, setting: str) -> Array:
+def curves(found: Result, contender: str, setting: str) -> Array:
     """Return the MCC of posterior samples over training, (T, R), of one setting's runs."""
-    chosen = table[(table["contender"] == contender) & (table["setting"] == setting)]
-    return np.array(chosen["mcc_curve"].tolist()).T
+    return found.where(contender=contender, setting=setting).arrays["mcc_curve"].T
 
 
 def broke_down(found: pd.DataFrame | Result) -> NDArray[np.bool_]:

@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 6 alone.
 """
 
-from companion.c06 import figures
+from companion.c06 import experiments, figures
 
-__all__ = ["figures"]
+__all__ = ["experiments", "figures"]

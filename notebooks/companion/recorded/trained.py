@@ -82,6 +82,23 @@ def run_of(values: Mapping[str, Any]) -> Run:
 _NAMES = frozenset(Run.of().values)
 
 
+def flat(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return trainings as :func:`run_of` takes them: seeds, epochs, and what is not as by default.
+
+    All have the same names: those that are needed for one of them.
+    """
+    default, every = Run.of().values, [run.values for run in runs]
+    same = {"preset": default["preset"]}
+    usual = {run["preset"]: Run.of(preset=run["preset"]).values | same for run in every}
+    names = [
+        name
+        for name in default
+        if name in ("data_seed", "seed", "epochs")
+        or any(run[name] != usual[run["preset"]][name] for run in every)
+    ]
+    return [{name: run[name] for name in names} for run in every]
+
+
 def nudge_weights(model: torch.nn.Module, nudge: float) -> None:
     """Move every weight of an ensemble by the nudge times its size, in place."""
     if nudge:
