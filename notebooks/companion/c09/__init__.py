@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 9 alone.
 """
 
-from companion.c09 import figures, settings
+from companion.c09 import experiments, figures, settings
 
-__all__ = ["figures", "settings"]
+__all__ = ["experiments", "figures", "settings"]
