@@ -37,7 +37,7 @@ def plan_ladder(
     rung is that protocol, and has no runs of its own.
     """
     variants = settings.ladder() | settings.turned_back()
-    variants |= {name: RELEASED | change for name, change in BEYOND.items()}
+    variants |= {name: RELEASED | dict(change) for name, change in BEYOND.items()}
     del variants[list(settings.ladder())[-1]]
     several = {name: product(range(n_datasets), [0]) for name in variants}
     several["as released"] = product(range(condition_datasets), range(condition_networks))
