@@ -21,8 +21,12 @@ from ivae.models import LatentVariableModel
 from ivae.objectives import RELEASED_WEIGHTS
 from ivae.sweeps import runs as sweeps
 
-BOUND = {"objective": "elbo", "weights": (1.0, 1.0, 1.0, 1.0)}
-RELEASED = {"objective": "decomposition", "weights": RELEASED_WEIGHTS, "decoder_variance": 0.1}
+BOUND: dict[str, Any] = {"objective": "elbo", "weights": (1.0, 1.0, 1.0, 1.0)}
+RELEASED: dict[str, Any] = {
+    "objective": "decomposition",
+    "weights": RELEASED_WEIGHTS,
+    "decoder_variance": 0.1,
+}
 Work = Callable[[Sequence[sweeps.Run], Run, float], list[Outcome]]
 """Of members of one ensemble, what their runs share, and a nudge."""
 
