@@ -37,7 +37,7 @@ LOCKED = dict(
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|extract|cost|save)\("
-NOT_YET_RECORDED = ("08", "13", "14")
+NOT_YET_RECORDED = ("08", "14")
 """Chapters that still execute a small version of their experiments."""
 
 # Rooms are the files and folders right below `ivae` and `companion`. Each may import from the
