@@ -1,61 +1,28 @@
-"""Contenders trained on the same data, and what a table of their scores says."""
+"""What the scores of contenders say that were trained on the same data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from companion.protocols import Contender, contenders, run_of
 from companion.recorded.store import Result
 from ivae.metrics import correlation_matrix
 from ivae.support.checks import Array
-from ivae.sweeps.sweep import sweep
 
 Scores = dict[tuple[str, str], Array]
 """(Contender, setting) to one score for each pair of seeds, (R,)."""
 FAR_BELOW = 0.2  # An objective's best, as a share of it: where a run broke down.
 
 
-def compare(
-    protocol: str,
-    seeds: Iterable[tuple[int, int]],
-    folder: str | Path,
-    *,
-    only: Iterable[Contender] | None = None,
-    **values: Any,
-) -> pd.DataFrame:
-    """Train contenders once on each pair (data seed, network seed), and return the sweep's table.
-
-    It has the columns ``contender`` and ``setting`` besides. All of
-    :func:`companion.protocols.contenders` are trained under the protocol, or ``only`` some;
-    ``folder`` is where :func:`ivae.sweeps.sweep.sweep` keeps its records, and ``values`` are
-    attributes of every run: sizes, epochs.
-    """
-    chosen = list(contenders(protocol) if only is None else only)
-    pairs = list(seeds)
-    runs = [
-        run_of(protocol, one, data_seed=data_seed, seed=seed, **values)
-        for one in chosen
-        for data_seed, seed in pairs
-    ]
-    names = [(one.model, one.setting) for one in chosen for _ in pairs]
-    table = sweep(runs, folder)
-    return table.assign(contender=[m for m, _ in names], setting=[s for _, s in names])
-
-
-def scores(found: pd.DataFrame | Result, measure: str = "mcc_sampled") -> Scores:
+def scores(found: Result, measure: str = "mcc_sampled") -> Scores:
     """Return each setting's scores (R,), one for each pair of seeds, in the order of the runs.
 
     Runs have labels ``contender`` and ``setting``. Where all settings have the same pairs in one
     order, the scores of two of them can be compared one by one.
     """
-    table = found.table if isinstance(found, Result) else found
-    groups = table.groupby(["contender", "setting"], sort=False)[measure]
+    groups = found.table.groupby(["contender", "setting"], sort=False)[measure]
     return {
         (str(contender), str(setting)): values.to_numpy(dtype=np.float64)
         for (contender, setting), values in groups
@@ -105,21 +72,14 @@ def curves(found: Result, contender: str, setting: str) -> Array:
     return found.where(contender=contender, setting=setting).arrays["mcc_curve"].T
 
 
-def broke_down(found: pd.DataFrame | Result) -> NDArray[np.bool_]:
+def broke_down(found: Result) -> NDArray[np.bool_]:
     """Return which runs (R,) ended with an objective far below their best, or diverged.
 
     Training can be thrown off late: the objective falls in one epoch and, once the learning rate
-    has fallen too, does not come back. That is seen without knowing the sources, in the table of
-    any sweep and in recorded trainings.
+    has fallen too, does not come back. That is seen without knowing the sources.
     """
-    curves: Iterable[Any]
-    last: ArrayLike
-    if isinstance(found, Result):
-        curves, last = found.arrays["objective_curve"], found.values["objective"]
-    else:
-        curves, last = found["objective_curve"], found["final_objective"]
-    ends = np.asarray(last, np.float64)
-    best = np.array([np.nanmax([*curve, -np.inf]) for curve in curves])
+    ends = np.asarray(found.values["objective"], np.float64)
+    best = np.array([np.nanmax([*one, -np.inf]) for one in found.arrays["objective_curve"]])
     return np.asarray(~(ends >= best - FAR_BELOW * np.abs(best)))
 
 

@@ -1,4 +1,4 @@
-"""What a table of scores says, on tables made by hand, and one small comparison."""
+"""What recorded scores say, on results made by hand."""
 
 import numpy as np
 import pandas as pd
@@ -7,18 +7,13 @@ import pytest
 from companion.comparison import (
     best_settings,
     broke_down,
-    compare,
     curves,
     margin,
     rank_correlation,
     scores,
 )
-from companion.protocols import contenders, run_of
 from companion.recorded.store import Result
-from ivae.sweeps.sweep import sweep
 
-TINY = {"n_latents": 2, "n_observed": 3, "n_segments": 5, "samples_per_segment": 40}
-TINY |= {"epochs": 1, "hidden": 8}
 PAIRS = [(1, 0), (2, 0), (1, 5)]
 FOUND = {
     ("iVAE", "as released"): np.array([0.9, 0.7, 0.8]),
@@ -48,19 +43,28 @@ def table_of(found, pairs=PAIRS):
     )
 
 
+def recorded(table):
+    """Return a result whose runs, values and curves are those of a table."""
+    runs = table[["contender", "setting", "data_seed", "seed"]].to_dict("records")
+    values = {name: table[name].to_numpy() for name in ("mcc_sampled", "mcc")}
+    arrays = {"mcc_curve": np.array(table["mcc_curve"].tolist())}
+    none = np.empty(0, int)
+    return Result("some", 1, {}, runs, values, arrays, np.ones(len(runs)), none, {})
+
+
 def test_scores_are_each_settings_in_the_order_of_the_pairs():
-    found = scores(table_of(FOUND))
+    found = scores(recorded(table_of(FOUND)))
     assert list(found) == list(FOUND)
     for name, values in FOUND.items():
         np.testing.assert_array_equal(found[name], values)
-    means = scores(table_of(FOUND), "mcc")
+    means = scores(recorded(table_of(FOUND)), "mcc")
     np.testing.assert_allclose(means["VAE", "as released"], [0.51, 0.61, 0.71])
 
 
 def test_scores_do_not_depend_on_how_settings_are_interleaved():
     table = table_of(FOUND)
     by_pair = table.sort_values(["data_seed", "seed"], kind="stable")
-    found, pairs = scores(by_pair), [(1, 0), (1, 5), (2, 0)]
+    found, pairs = scores(recorded(by_pair)), [(1, 0), (1, 5), (2, 0)]
     for name, values in FOUND.items():
         of_pair = dict(zip(PAIRS, values, strict=True))
         np.testing.assert_array_equal(found[name], [of_pair[pair] for pair in pairs])
@@ -93,57 +97,9 @@ def test_who_is_best_does_not_depend_on_the_order_where_a_run_diverged():
     assert best_settings(found) == best_settings(dict(reversed(found.items())))
 
 
-def recorded(table):
-    """Return a result whose runs, values and curves are those of a table."""
-    runs = table[["contender", "setting", "data_seed", "seed"]].to_dict("records")
-    values = {name: table[name].to_numpy() for name in ("mcc_sampled", "mcc")}
-    arrays = {"mcc_curve": np.array(table["mcc_curve"].tolist())}
-    none = np.empty(0, int)
-    return Result("some", 1, {}, runs, values, arrays, np.ones(len(runs)), none, {})
-
-
 def test_curves_are_one_settings_over_training():
     found = curves(recorded(table_of(FOUND)), "β-VAE", "β = 4")
     np.testing.assert_allclose(found, [[0.1] * 3, [0.45, 0.3, 0.3], [0.9, 0.6, 0.6]])
-
-
-def test_scores_of_a_result_are_those_of_its_table():
-    table = table_of(FOUND).sample(frac=1, random_state=1)
-    for measure in ("mcc_sampled", "mcc"):
-        of_result, of_table = scores(recorded(table), measure), scores(table, measure)
-        assert list(of_result) == list(of_table)
-        for name, values in of_table.items():
-            np.testing.assert_array_equal(of_result[name], values)
-
-
-@pytest.mark.parametrize("protocol", ["text", "released"])
-def test_a_comparison_trains_everyone_once_on_every_pair(tmp_path, protocol):
-    table = compare(protocol, PAIRS, tmp_path, **TINY)
-    everyone = contenders(protocol)
-    runs = [
-        run_of(protocol, one, data_seed=data_seed, seed=seed, **TINY)
-        for one in everyone
-        for data_seed, seed in PAIRS
-    ]
-    expected = sweep(runs, tmp_path, progress=False)  # Trains nothing: all have records.
-    pd.testing.assert_frame_equal(table.drop(columns=["contender", "setting"]), expected)
-    names = [(one.model, one.setting) for one in everyone]
-    assert list(zip(table.contender, table.setting, strict=True)) == [
-        name for name in names for _ in PAIRS
-    ]
-    found = scores(table)
-    assert list(found) == names
-    for name, values in found.items():
-        assert np.isfinite(values).all(), name
-
-
-def test_a_comparison_may_be_of_some_alone(tmp_path):
-    chosen = [one for one in contenders("released") if one.setting == "as released"][:2]
-    table = compare("released", iter([(1, 0)]), tmp_path, only=iter(chosen), **TINY)
-    assert list(table.contender) == ["iVAE", "VAE"]
-    lead = margin(scores(table))
-    assert lead.contender == "VAE"
-    np.testing.assert_array_equal(lead.values, lead.ivae - lead.baseline)
 
 
 def test_a_run_broke_down_if_its_objective_ends_far_below_its_best():
@@ -157,13 +113,11 @@ def test_a_run_broke_down_if_its_objective_ends_far_below_its_best():
         "diverged at once": [],
     }
     ends = [curve[-1] if curve else np.nan for curve in curves_of.values()]
-    table = pd.DataFrame({"objective_curve": list(curves_of.values()), "final_objective": ends})
-    found = dict(zip(curves_of, broke_down(table), strict=True))
     as_recorded = [curve or 3 * [np.nan] for curve in curves_of.values()]
     arrays, values = {"objective_curve": np.array(as_recorded)}, {"objective": np.array(ends)}
     runs, none = [{}] * len(ends), np.empty(0, int)
     result = Result("some", 1, {}, runs, values, arrays, np.array(ends), none, {})
-    np.testing.assert_array_equal(broke_down(result), list(found.values()))
+    found = dict(zip(curves_of, broke_down(result), strict=True))
     assert [name for name, broke in found.items() if broke] == [
         "falls",
         "negative, falls",
