@@ -1,6 +1,7 @@
 """Make a result: all runs, then some of them again from weights moved by a millionth.
 
-What is finished is kept at once, so that a process that is killed goes on where it was.
+Batches are made side by side, one on each of this process's threads. What is finished is kept at
+once, so that a process that is killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from companion.recorded import store
 from companion.recorded.experiment import NUDGE, Experiment
 from companion.recorded.store import NotWhole, Result
+from ivae.engine.processes import run_jobs
 from ivae.support.checks import Array
 from ivae.support.records import plain, provenance
 
@@ -131,18 +135,39 @@ def _in_batches(
     tell: Callable[[str], None],
 ) -> Made:
     batches = experiment.batches(runs, [int(number) for number in chosen])
-    parts, done = [], 0
-    for batch in batches:
-        path = folder / hashlib.sha256(str(batch).encode()).hexdigest()[:16]
-        try:
-            part = _kept(path)
-        except (FileNotFoundError, NotWhole):
-            part = _made(experiment, runs, batch, nudge)
-            _keep(part, path)
-        parts.append(part)
-        done += len(batch)
-        tell(f"{folder.name}: {done} of {len(chosen)} runs, {part.seconds.sum():.0f} s the last")
-    return _joined(parts)
+    paths = [folder / hashlib.sha256(str(one).encode()).hexdigest()[:16] for one in batches]
+    missing = [i for i, path in enumerate(paths) if not _is_kept(path)]
+    done = len(chosen) - sum(len(batches[i]) for i in missing)
+    told: set[int] = set()
+
+    def report(place: int, seconds: float, *_: float) -> None:
+        nonlocal done
+        if place not in told:
+            told.add(place)
+            done += len(batches[missing[place]])
+            tell(f"{folder.name}: {done} of {len(chosen)} runs, {seconds:.0f} s the last")
+
+    jobs = [(experiment, runs, batches[i], nudge, paths[i]) for i in missing]
+    n_threads = torch.get_num_threads()
+    if n_threads > 1 and len(jobs) > 1:
+        run_jobs(_make_and_keep, jobs, n_threads, report)
+    else:
+        for place, job in enumerate(jobs):
+            _make_and_keep(*job, partial(report, place))
+    return _joined([_kept(path) for path in paths])
+
+
+def _make_and_keep(
+    experiment: Experiment,
+    runs: Sequence[Mapping[str, Any]],
+    numbers: Sequence[int],
+    nudge: float,
+    path: Path,
+    note: Callable[..., None],
+) -> None:
+    part = _made(experiment, runs, numbers, nudge)
+    _keep(part, path)
+    note(float(part.seconds.sum()))
 
 
 def _made(
@@ -186,6 +211,13 @@ def _keep(part: Made, path: Path) -> None:
     none: NDArray[np.int64] = np.empty(0, np.int64)
     kept = Result("part", 1, {}, runs, part.values, part.arrays, part.seconds, none, {})
     store.save(kept, path)
+
+
+def _is_kept(path: Path) -> bool:
+    try:
+        return bool(len(store.load(path)))
+    except (FileNotFoundError, NotWhole):
+        return False
 
 
 def _kept(path: Path) -> Made:

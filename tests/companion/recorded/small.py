@@ -1,5 +1,7 @@
 """A small book: one experiment of trainings that take a second, and one that trains nothing."""
 
+import time
+
 import numpy as np
 
 from companion.recorded import trained
@@ -40,3 +42,11 @@ def numbers(n, fails_at=None):
 
 
 PLAIN = Experiment(numbers, one_by_one(mean_of), together=5)
+
+
+def fails_late(runs, nudge):
+    """Make runs of :data:`PLAIN`, but for the one with number 19."""
+    if any(run["number"] == 19 for run in runs):
+        time.sleep(2)
+        raise ZeroDivisionError
+    return PLAIN.make(runs, nudge)

@@ -112,6 +112,55 @@ def test_a_run_made_alone_gives_what_it_gave_in_company():
             assert alone.values[name][place] == pytest.approx(value, abs=1e-4), name
 
 
+def in_a_program(code, *arguments):
+    """Run Python code in a program of its own, whose processes find this folder's modules."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'notebooks'}"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, env=environment, text=True)
+
+
+@pytest.mark.slow
+def test_batches_made_side_by_side_give_what_they_give_in_turn(tmp_path):
+    done = in_a_program(
+        "import sys, torch\n"
+        "from dataclasses import replace\n"
+        "from pathlib import Path\n"
+        "from tests.companion.recorded.small import SMALL\n"
+        "from companion.recorded.making import make_result\n"
+        "torch.set_num_threads(2)\n"
+        "place, experiment = Path(sys.argv[1]), replace(SMALL, together=3)\n"
+        "make_result('small', experiment, {'n': 6}, place / 'side', place / 'u', print)\n",
+        tmp_path,
+    )
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        f"{phase}: {n} of 6 runs" for phase in ("first", "second") for n in (3, 6)
+    ], done.stderr
+    side = store.load(tmp_path / "side")
+    place = tmp_path / "turn"
+    turn = make_result("small", replace(SMALL, together=3), {"n": 6}, place, tmp_path / "b")
+    for name, value in turn.values.items():
+        np.testing.assert_allclose(side.values[name], value, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+def test_an_error_in_one_batch_loses_no_other_that_is_finished(tmp_path):
+    done = in_a_program(
+        "import sys, torch\n"
+        "from dataclasses import replace\n"
+        "from pathlib import Path\n"
+        "from tests.companion.recorded.small import PLAIN, fails_late\n"
+        "from companion.recorded.making import make_result\n"
+        "torch.set_num_threads(2)\n"
+        "place, experiment = Path(sys.argv[1]), replace(PLAIN, make=fails_late)\n"
+        "make_result('plain', experiment, {'n': 20}, place / 'plain', place / 'unfinished')\n",
+        tmp_path,
+    )
+    assert "ZeroDivisionError" in done.stderr
+    (unfinished,) = (tmp_path / "unfinished").iterdir()
+    assert len(list((unfinished / "first").glob("*.json"))) == 3
+    assert not (tmp_path / "plain.json").exists()
+
+
 def test_the_draw_is_a_sample_that_the_key_decides():
     drawn = choose(40, 2, "a")
     assert len(set(drawn.tolist())) == 2
