@@ -47,23 +47,6 @@ class EncoderCeiling(NamedTuple):
     model: LatentVariableModel
 
 
-def supervised(
-    datasets: Sequence[data.NonstationaryData],
-    seeds: Sequence[int],
-    *,
-    network: Network | None = None,
-    epochs: int = 20,
-) -> Array:
-    """Return the MCC, (E,), of networks trained with the true sources as targets.
-
-    No estimate by a network of this shape, trained this long, can be expected to score more.
-    Arguments are those of :func:`supervised_network`.
-    """
-    net = supervised_network(datasets, seeds, network=network, epochs=epochs)
-    x, u, _ = _tensors(datasets)
-    return _scores(datasets, in_pieces(net, x, u))
-
-
 def supervised_network(
     datasets: Sequence[data.NonstationaryData],
     seeds: Sequence[int],
@@ -74,7 +57,8 @@ def supervised_network(
 ) -> MLP:
     """Return networks from (x, one-hot u) to z, trained with the true sources as targets.
 
-    There is a dataset, of equal size, and a seed for every member. The networks' shape is that of
+    No estimate by a network of this shape, trained this long, can be expected to score more. There
+    is a dataset, of equal size, and a seed for every member. The networks' shape is that of
     the mean of an iVAE's posterior. They minimise the squared error in units of each source's
     deviation over its dataset, and their estimates are in these units; minibatches are of 64, and
     the rate falls from .01 along a half cosine. Initial weights are moved by the ``nudge`` times
@@ -91,12 +75,16 @@ def supervised_network(
 
 
 def taught_separator(
-    datasets: Sequence[data.NonstationaryData], seed: int, settings: Settings
+    datasets: Sequence[data.NonstationaryData],
+    seed: int,
+    settings: Settings,
+    nudge: float = 0.0,
 ) -> Array:
-    """Return the MCC, (E,), of the recipe's encoder when it is trained on the true sources.
+    """Return estimates, (E, N, n), of the recipe's encoder when it is trained on the true sources.
 
     It has the recipe's shape, minibatches and number of steps, sees every row, and minimises the
-    squared error of sources of variance 1: a yardstick for what this encoder can follow.
+    squared error of sources of variance 1: a yardstick for what this encoder can follow. Initial
+    weights are moved by the ``nudge`` times their size.
     """
     x, u, z = data.stack(datasets)
     x, z = x.astype(np.float32), z.astype(np.float32)
@@ -105,6 +93,7 @@ def taught_separator(
     d, n, seeds = x.shape[2], z.shape[2], [seed] * len(datasets)
     generators = [seeded_generator(one, "initialisation") for one in seeds]
     net = Separator(generators, d, n, settings.hidden, settings.n_blocks, settings.activation)
+    nudge_weights(net, nudge)
     both = torch.as_tensor(np.concatenate((x, targets), 2))
     _teach(
         lambda x, u: net(x).mean,
@@ -118,7 +107,7 @@ def taught_separator(
         learning_rate=settings.learning_rate,
         warm_up=WARM_UP,
     )
-    return _scores(datasets, in_pieces(lambda part: net(part).mean, both[..., :d]))
+    return np.asarray(in_pieces(lambda part: net(part).mean, both[..., :d]).numpy())
 
 
 def _teach(
@@ -143,7 +132,7 @@ def _teach(
 
     batches = Minibatches(both, u, seeds, batch_size, 0.0, (0,))
     n_steps = n_steps or epochs * batches.steps_per_epoch
-    minimise(error, parameters, batches, n_steps, "supervised", learning_rate, warm_up=warm_up)
+    minimise(error, parameters, batches, n_steps, None, learning_rate, warm_up=warm_up)
 
 
 def true_decoder(
@@ -198,7 +187,7 @@ def true_decoder(
         return -value(x, u, noise).sum()
 
     n_steps = epochs * batches.steps_per_epoch
-    minimise(loss, model.encoder.parameters(), batches, n_steps, "encoder alone")
+    minimise(loss, model.encoder.parameters(), batches, n_steps, None)
     found = score_sources(model, x, u, [dataset.z for dataset in datasets], 0)
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
         reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)
