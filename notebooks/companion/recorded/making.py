@@ -103,9 +103,13 @@ def make_again(
 
 def choose(n: int, size: int, key: str) -> NDArray[np.int64]:
     """Draw ``size`` of n numbers, in order, all of them if there are no more; ``key`` decides."""
+    return np.sort(shuffled(n, key)[:size])
+
+
+def shuffled(n: int, key: str) -> NDArray[np.int64]:
+    """Return n numbers in an order that ``key`` decides."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-    drawn = np.random.default_rng(seed).choice(n, min(n, size), replace=False)
-    return np.sort(drawn).astype(np.int64)
+    return np.random.default_rng(seed).permutation(n).astype(np.int64)
 
 
 def code_commit() -> str | None:

@@ -92,15 +92,15 @@ BROKEN = {
 def test_a_mistake_in_the_program_trips(book, monkeypatch, name):
     attribute, wrong = BROKEN[name]
     monkeypatch.setattr(trained, attribute, wrong)
-    for key in "abc":
-        assert alarms(found(book, key)) == ["small"], key
+    for key, size in (("a", 1), ("b", 1), ("c", 2)):
+        assert alarms(found(book, key, size)) == ["small"], key
 
 
 def test_a_swapped_dataset_trips(book, monkeypatch):
     generate = DataSettings.generate
     swapped = lambda self: generate(replace(self, seed=self.seed + 1))  # noqa: E731
     monkeypatch.setattr(DataSettings, "generate", swapped)
-    assert alarms(found(book)) == ["small"]
+    assert alarms(found(book, size=1)) == ["small"]
 
 
 def test_edited_records_trip_even_with_a_new_checksum(book, tmp_path):
@@ -112,7 +112,7 @@ def test_edited_records_trip_even_with_a_new_checksum(book, tmp_path):
         moved=book.moved | {name: book.moved[name] + 0.1},
     )
     store.save(edited, tmp_path / "small")
-    assert alarms(found(store.load(tmp_path / "small"))) == ["small"]
+    assert alarms(found(store.load(tmp_path / "small"), size=1)) == ["small"]
 
 
 @pytest.mark.slow
@@ -124,11 +124,11 @@ def test_of_200_builds_on_machines_that_round_otherwise_at_most_two_fail(book, m
         pool.append(SMALL.make(book.runs, nudge))
     rng = np.random.default_rng(0)
     failed = 0
-    for _ in range(200):
+    for build in range(200):
         machine = pool[rng.integers(len(pool))]
-        drawn = rng.choice(N, 2, replace=False)
-        several = [compare("small", book, int(i), machine[i].values, 1.0) for i in drawn]
-        failed += bool(alarms(several))
+        again = lambda *which, m=machine: compare("small", book, which[-1], m[which[-1]].values, 1)  # noqa: E731
+        monkeypatch.setattr(auditing, "_again", again)
+        failed += bool(alarms(found(book, str(build), 1 + build % 2)))
     assert failed <= 2
 
 
@@ -152,6 +152,21 @@ def test_the_p_value_is_uniform_or_larger_where_runs_are_alike():
             assert (p <= level).mean() <= level + 4 * np.sqrt(level / 4000), (law, level)
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_in_doubt_more_runs_are_made_and_p_keeps_its_law(monkeypatch, size):
+    """Uniform p-values of runs must give an experiment's p that is uniform or larger."""
+    rng = np.random.default_rng(3)
+    monkeypatch.setattr(auditing, "_again", lambda *which: an_audited("e", which[-1], rng.random()))
+    made = [audit("e", PLAIN, a_result(np.ones(30)), size, str(i)) for i in range(6000)]
+    p = np.array([of_experiments(several)["e"] for several in made])
+    for level in (0.001, 0.01, 0.05, 0.2, 0.5):
+        assert (p <= level).mean() <= level + 4 * np.sqrt(level / 6000), level
+    counts = np.array([len(several) for several in made])
+    assert set(counts) == {size, size + auditing.MORE}
+    assert 0.03 < (counts > size).mean() < 0.07
+    assert all(len({one.run for one in several}) == len(several) for several in made)
+
+
 def test_p_values_by_hand():
     spread = np.array([1.0, 2.0, 3.0])
     assert p_value(2.5, spread, 1e-9) == 2 / 4
@@ -169,6 +184,10 @@ def test_differences():
     assert difference(np.nan, 1.0) == np.inf
     assert difference(-np.inf, -np.inf) == 0.0
     assert difference(1.0, 0.75) == 0.25
+
+
+def an_audited(name, run, p):
+    return Audited(name, run, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, 1.0, 1.0)
 
 
 def a_result(differences):
@@ -198,30 +217,21 @@ def test_the_test_on_a_build_has_its_size():
     rng = np.random.default_rng(1)
     failed = 0
     for _ in range(3000):
-        several = [
-            Audited(f"e{i // 2}", i, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, 1.0, 1.0)
-            for i, p in enumerate(rng.random(40))
-        ]
+        several = [an_audited(f"e{i // 2}", i, p) for i, p in enumerate(rng.random(40))]
         failed += bool(alarms(several, 0.05))
     assert 0.03 < failed / 3000 < 0.06
 
 
 def test_a_little_wrong_everywhere_is_found():
     def some(p):
-        return [
-            Audited(f"e{i // 2}", i, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, 1.0, 1.0)
-            for i in range(40)
-        ]
+        return [an_audited(f"e{i // 2}", i, p) for i in range(40)]
 
     assert not alarms(some(0.4))
     assert alarms(some(0.05))
 
 
 def test_runs_of_one_experiment_are_joined():
-    several = [
-        Audited("e", i, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, 1.0, 1.0)
-        for i, p in enumerate((0.01, 0.02))
-    ]
+    several = [an_audited("e", i, p) for i, p in enumerate((0.01, 0.02))]
     product = 0.01 * 0.02
     assert of_experiments(several)["e"] == pytest.approx(product * (1 - np.log(product)))
 
