@@ -36,8 +36,8 @@ LOCKED = dict(
 )
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|extract|cost|save)\("
-NOT_YET_RECORDED = ("08", "14")
+BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|cost|save)\("
+NOT_YET_RECORDED = ("08",)
 """Chapters that still execute a small version of their experiments."""
 
 # Rooms are the files and folders right below `ivae` and `companion`. Each may import from the
@@ -157,7 +157,7 @@ def test_the_method_stays_small():
     assert len(root) <= 12
     assert lines(*root) <= 3000
     assert lines(*every) <= 8500
-    assert lines(*MODULES.values()) <= 15_500  # With the experiments of all chapters.
+    assert lines(*MODULES.values()) <= 16_200  # With the experiments of all chapters.
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,3 @@ def _tensors(
 ) -> tuple[Tensor, Tensor, Tensor]:
     x, u, z = data.stack(datasets)
     return torch.as_tensor(x).float(), torch.as_tensor(u), torch.as_tensor(z).float()
-
-
-def _scores(datasets: Sequence[data.NonstationaryData], estimates: Tensor) -> Array:
-    pairs = zip(datasets, estimates.numpy(), strict=True)
-    return np.array([mcc(dataset.z, estimate) for dataset, estimate in pairs])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
@@ -22,10 +20,9 @@ from companion.recorded import store
 from companion.recorded.experiment import Experiment
 from companion.recorded.making import make_result
 from ivae.support.checks import one_of, whole_number
-from ivae.support.records import Record, plain, provenance, save, write_atomically
-from ivae.sweeps.runs import FLAT_NAMES
+from ivae.support.records import Record, plain, provenance, save
 
-MODES = ("recorded", "full", "fast")
+MODES = ("recorded", "full")
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
@@ -81,14 +78,6 @@ class Chapter:
     def values(self) -> Mapping[str, Any]:
         """What has been recorded so far, to read."""
         return MappingProxyType(self._values)
-
-    @property
-    def sweeps(self) -> Path:
-        """Where this mode's sweeps keep their records: ``$IVAE_SWEEPS/<mode>``.
-
-        Without the variable that is below ``_build/sweeps`` in the working directory.
-        """
-        return Path(os.environ.get("IVAE_SWEEPS", "_build/sweeps")) / self.mode
 
     def result(self, name: str, experiment: Experiment, **settings: Any) -> store.Result:
         """Return what an experiment gave for these settings, from ``book/results/<chapter>``.
@@ -146,12 +135,6 @@ class Chapter:
         self.number(f"{name}_high", np.nanmax(array))
         self.series(f"{name}_all", array)
 
-    def choose(self, name: str, *, fast: T, full: T) -> T:
-        """Return the value for this mode, and record it as a setting."""
-        value = fast if self.mode == "fast" else full
-        self._settings[name] = value
-        return value
-
     def number(self, name: str, value: Any) -> None:
         """Keep one number for the prose (``{glue:text}``) and the record."""
         plain = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
@@ -199,19 +182,6 @@ class Chapter:
         frames = stepper.draw_frames(draw, values, shown=shown, alt=alt)
         display(stepper.Stepper(frames, label, start))
 
-    def cost(self, *tables: pd.DataFrame) -> None:
-        """Record what the runs of sweeps cost and which code trained them.
-
-        A sweep takes runs that it has trained before from their records, so that the time of this
-        execution says little. Runs that are in several tables count once.
-        """
-        every = pd.concat(tables)
-        every = every[every["status"] != "failed"]
-        every = every.drop_duplicates(subset=list(FLAT_NAMES))
-        self._once("runs_trained", len(every))
-        self._once("seconds_of_runs", float(every["seconds"].sum()))
-        self._once("commits_of_runs", sorted({str(commit) for commit in every["commit"]}))
-
     def save(self) -> None:
         """Write the record to ``$IVAE_RECORDS/<name>.json``.
 
@@ -222,11 +192,6 @@ class Chapter:
         values["audited"] = auditing.as_rows(self._audited)
         record = Record(self.name, self._settings, values, provenance(seconds))
         save(record, self._records / f"{self.name}.json")
-
-    def extract(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write some values for readers of their own to ``<name>.json``, beside the record."""
-        content = plain({**values, "provenance": provenance()}, name)
-        write_atomically(self._records / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
     @property
     def _records(self) -> Path:

@@ -1,17 +1,29 @@
-"""The front pages say what the full figures of chapter 14 say."""
-
-import json
+"""The front pages say what the recorded recoveries of chapter 14 say."""
 
 import front
+import numpy as np
 import pytest
 from marks import between
 
-FIGURES = {"confirm_mcc": [0.91, 0.95, 0.99], "confirm_seeds": [101, 102, 103]}
+from companion.recorded import store
+
+RUNS = [("develop", 1), ("confirm", 101), ("confirm", 102), ("confirm", 103), ("setting", 1)]
+RECORDED = store.Result(
+    "recoveries",
+    1,
+    {},
+    [{"part": part, "data_seed": data_seed} for part, data_seed in RUNS],
+    {"fresh": np.array([0.5, 0.91, 0.95, 0.99, 0.6]), "mcc": np.full(5, 0.7)},
+    {},
+    np.ones(5),
+    np.empty(0, np.int64),
+    {},
+)
 
 
-def test_the_sentence_has_mean_lowest_and_seeds():
-    text = front.sentence(FIGURES, "chapter 14")
-    for part in ("chapter 14", "0.950", "0.910", "3 datasets", "101 to 103"):
+def test_the_sentence_has_mean_lowest_and_seeds_of_the_confirmation_alone():
+    text = front.sentence(RECORDED, "chapter 14")
+    for part in ("chapter 14", "0.950", "0.910", "3 datasets", "101 to 103", "not seen"):
         assert part in text
 
 
@@ -35,27 +47,19 @@ def test_a_page_without_marks_is_refused(text):
         between(text, front.MARKS, "new", "page.md")
 
 
-def test_pages_are_written_from_the_file(tmp_path, monkeypatch):
+def test_pages_are_written_from_the_result(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(f"{front.MARKS[0]}\n{front.MARKS[1]}\n", encoding="utf-8")
     monkeypatch.setattr(front, "PAGES", {page: "there"})
-    monkeypatch.setattr(front, "BEYOND", tmp_path / "beyond.json")
+    monkeypatch.setattr(front, "RECOVERIES", tmp_path / "recoveries")
     front.write()
     assert "there" not in page.read_text(encoding="utf-8")
-    front.BEYOND.write_text(json.dumps(FIGURES), encoding="utf-8")
+    store.save(RECORDED, front.RECOVERIES)
     front.write()
-    assert front.sentence(FIGURES, "there") in page.read_text(encoding="utf-8")
+    assert front.sentence(RECORDED, "there") in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", front.PAGES)
-def test_the_front_pages_agree_with_the_full_figures(page):
-    figures = json.loads(front.BEYOND.read_text(encoding="utf-8"))
-    assert front.sentence(figures, front.PAGES[page]) in page.read_text(encoding="utf-8")
-
-
-def test_the_full_figures_are_those_of_the_chapters_record():
-    figures = json.loads(front.BEYOND.read_text(encoding="utf-8"))
-    record = json.loads((front.BEYOND.parent / "14_beyond.json").read_text(encoding="utf-8"))
-    for part in ("develop", "confirm"):
-        assert figures[f"{part}_mcc"] == record["values"][f"{part}_mcc"]
-        assert len(figures[f"{part}_mcc"]) == len(figures[f"{part}_seeds"])
+def test_the_front_pages_agree_with_the_recorded_result(page):
+    recorded = store.load(front.RECOVERIES)
+    assert front.sentence(recorded, front.PAGES[page]) in page.read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ivae.data import NonstationaryData
 from ivae.models import LatentVariableModel
@@ -74,10 +74,6 @@ class Account(NamedTuple):
     def fewest_effective(self) -> Array:
         """Return how many effective draws a tenth of the observations falls below, (E,)."""
         return np.asarray(np.quantile(self.effective, 0.1, axis=1))
-
-    def is_reliable(self) -> NDArray[np.bool_]:
-        """Return for whom nine in ten log-likelihoods rest on at least :data:`FEWEST` draws."""
-        return np.asarray(self.fewest_effective() >= FEWEST)
 
 
 def account(

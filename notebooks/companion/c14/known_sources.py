@@ -1,55 +1,20 @@
-"""The recipe on data whose sources are known: scores, variants, and other settings.
-
-:func:`ivae.recipe.recovery.recover` sees x and u. The sources are used here alone, after it ends.
-"""
+"""The recipe on data whose sources are known: what is left to learn, variants, other settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ivae.data import DataSettings, NonstationaryData
-from ivae.engine.processes import run_jobs
-from ivae.metrics import mcc
 from ivae.recipe.model import log_probabilities
-from ivae.recipe.recovery import recover
 from ivae.recipe.stages import RECIPE, Settings
-from ivae.support.checks import Array
-from ivae.support.progress import ProgressLine
 
-
-class Attempt(NamedTuple):
-    """What the recipe made of one dataset.
-
-    Attributes
-    ----------
-    mcc, sampled
-        MCC of posterior means, and of one posterior sample, of the chosen start after both stages.
-    starts, agreement
-        MCC of h(x) of every start, (S,), NaN where one has diverged; with the chosen one's, (S,).
-    cross_entropy, bayes
-        Held-out -E log p(u|z) of every start, (S,); the same under the true model, over all rows.
-    elbo, decoder_variance
-        Held-out ELBO before and after the second stage, and the variance after it, the columns of x
-        having variance 1.
-    seconds
-        Of all starts and both stages.
-    """
-
-    mcc: float
-    sampled: float
-    starts: Array
-    cross_entropy: Array
-    bayes: float
-    agreement: Array
-    elbo: tuple[float, float]
-    decoder_variance: float
-    seconds: float
+RELEASED = "released"
+"""Name of the setting in which nothing is changed: the released generator, n = d = 5."""
 
 
 class Case(NamedTuple):
@@ -58,59 +23,6 @@ class Case(NamedTuple):
     data: DataSettings
     family: str = "gaussian-scale"
     settings: Settings = RECIPE
-
-
-def attempt(case: Case, seed: int) -> Attempt:
-    """Recover the sources of one dataset, and score what was found."""
-    dataset = case.data.generate()
-    found = recover(
-        dataset.x,
-        dataset.u,
-        dataset.n_latents,
-        family=case.family,
-        settings=case.settings,
-        seed=seed,
-        progress=False,
-    )
-    drawn = found.model.draw_latents(found.standardise(dataset.x), dataset.u)[0].numpy()
-    return Attempt(
-        mcc(dataset.z, found.latents(dataset.x, dataset.u)),
-        mcc(dataset.z, drawn),
-        np.array([_score(dataset, one) for one in found.latents_of_starts(dataset.x)]),
-        found.held_out.cross_entropy,
-        bayes_cross_entropy(dataset),
-        found.agreement,
-        found.elbo,
-        float(found.model.decoder_variance[0]),
-        found.seconds,
-    )
-
-
-def _score(dataset: NonstationaryData, latents: Array) -> float:
-    """Return the MCC of one start's latents, NaN where the start has diverged."""
-    return mcc(dataset.z, latents) if np.isfinite(latents).all() else float("nan")
-
-
-def attempts(cases: Sequence[Case], seed: int, label: str) -> list[Attempt]:
-    """Return :func:`attempt` of every case, one on each of this process's threads at a time."""
-    n_threads = torch.get_num_threads()
-    line = ProgressLine(label)
-    done = set()
-
-    def report(number: int, *_: float) -> None:
-        done.add(number)
-        line.report(f"{len(done)} of {len(cases)}")
-
-    with line:
-        if n_threads == 1:
-            return [_attempt(case, seed, partial(report, i)) for i, case in enumerate(cases)]
-        return run_jobs(_attempt, [(case, seed) for case in cases], n_threads, report)
-
-
-def _attempt(case: Case, seed: int, note: Callable[..., None]) -> Attempt:
-    found = attempt(case, seed)
-    note(1.0)
-    return found
 
 
 def bayes_cross_entropy(dataset: NonstationaryData) -> float:
@@ -143,14 +55,14 @@ def variants(settings: Settings = RECIPE) -> dict[str, Settings]:
 LONGER = replace(RECIPE, n_steps=12_000)
 
 
-def other_settings() -> dict[str, Case]:
-    """Return the settings beyond the released dataset's, by name, at data seed 1."""
-    one = DataSettings("released", 1)
+def other_settings(data_seed: int = 1) -> dict[str, Case]:
+    """Return the settings beyond the released dataset's, by name, at one data seed."""
+    one = DataSettings("released", data_seed)
     figure_4 = replace(one, n_latents=10, n_observed=40, samples_per_segment=4000)
     means = replace(one, centred=False)
     return {
-        "as the text says": Case(DataSettings("paper", 1)),
-        "orthogonal mixing": Case(DataSettings("orthogonal", 1)),
+        "as the text says": Case(DataSettings("paper", data_seed)),
+        "orthogonal mixing": Case(DataSettings("orthogonal", data_seed)),
         "leaky ReLU mixing": Case(replace(one, mixing_activation="leaky-relu")),
         **{f"n = {n}, d = 5": Case(replace(one, n_latents=n)) for n in (2, 3, 4)},
         "n = 10, d = 40, L = 4000": Case(figure_4),
@@ -159,3 +71,15 @@ def other_settings() -> dict[str, Case]:
         **{f"M = {m}": Case(replace(one, n_segments=m)) for m in (5, 10)},
         **{f"L = {n}": Case(replace(one, samples_per_segment=n)) for n in (100, 4000)},
     }
+
+
+def cases(
+    develop: Sequence[int], confirm: Sequence[int], settings: Sequence[str]
+) -> Iterator[tuple[str, str, Case]]:
+    """Yield a part of the chapter, the name of a setting, and a dataset in it."""
+    for part, seeds in (("develop", develop), ("confirm", confirm)):
+        for data_seed in seeds:
+            yield part, RELEASED, Case(DataSettings(RELEASED, data_seed))
+    every = other_settings(develop[0])
+    for name in settings:
+        yield "setting", name, every[name]

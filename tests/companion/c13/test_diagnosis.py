@@ -47,7 +47,7 @@ def test_likelihood_and_full_gaussian_are_exact(case):
         wanted = one.log_likelihood(made.x[ROWS], made.u[ROWS])
         np.testing.assert_allclose(found.log_likelihood[member], wanted, atol=0.06)
         np.testing.assert_allclose(found.full[member], wanted, atol=0.06)
-    assert found.is_reliable().all()
+    assert (found.fewest_effective() >= diagnosis.FEWEST).all()
 
 
 def test_the_diagonal_costs_what_the_formula_says(case):
@@ -110,9 +110,9 @@ def test_an_advantage_is_a_difference_of_means():
     assert [v.tolist() for v in lead.values()] == [[1, 1], [-0.5, -0.5], [0, 0], [5, 5]]
 
 
-def test_few_effective_draws_are_reported():
-    assert not account_of(1, 1, 1, 1, effective=diagnosis.FEWEST - 1).is_reliable().any()
-    assert account_of(1, 1, 1, 1, effective=diagnosis.FEWEST).is_reliable().all()
+def test_a_tenth_of_the_observations_has_fewer_effective_draws():
+    found = account_of(1, 1, 1, 1)._replace(effective=np.array([np.arange(11.0), np.full(11, 5)]))
+    np.testing.assert_allclose(found.fewest_effective(), [1.0, 5.0])
 
 
 @pytest.mark.parametrize(
