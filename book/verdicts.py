@@ -27,8 +27,6 @@ from ivae.support.records import Record, load, write_atomically
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "book" / "claims.yml"
 RECORDS = ROOT / "_build" / "records"
-FULL = ROOT / "book" / "results" / "full"
-"""Records of the chapters that have no results yet."""
 VERDICTS = ROOT / "book" / "results" / "verdicts.json"
 README = ROOT / "README.md"
 RESULTS = ROOT / "book" / "results.md"
@@ -152,21 +150,18 @@ def verdict_on(claim: Claim, record: Record) -> Verdict:
         *(float(f(values)) for f in (np.median, np.min, np.max)),
         len(values),
         command_of(claim.chapter),
-        float(max(seconds, record.values.get("seconds_of_runs", 0.0))),
+        float(seconds),
     )
 
 
-def verdicts(
-    claims: Sequence[Claim], folders: Sequence[Path] = (FULL, RECORDS)
-) -> dict[str, Verdict]:
-    """Return the verdicts on all claims whose chapters have a record in one of the folders."""
-    found = {}
-    for claim in claims:
-        name = f"{claim.chapter}.json"
-        path = next((folder / name for folder in folders if (folder / name).exists()), None)
-        if path is not None:
-            found[claim.id] = verdict_on(claim, load(path))
-    return found
+def verdicts(claims: Sequence[Claim], records: Path = RECORDS) -> dict[str, Verdict]:
+    """Return the verdicts on all claims whose chapters have a record in a folder."""
+    paths = {claim.id: records / f"{claim.chapter}.json" for claim in claims}
+    return {
+        claim.id: verdict_on(claim, load(paths[claim.id]))
+        for claim in claims
+        if paths[claim.id].exists()
+    }
 
 
 def summary(full: Mapping[str, Verdict]) -> str:

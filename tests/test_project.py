@@ -23,7 +23,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import ivae
-from ivae.support import records
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (ROOT / "ivae", ROOT / "notebooks" / "companion")
@@ -36,9 +35,7 @@ LOCKED = dict(
 )
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|cost|save)\("
-NOT_YET_RECORDED = ("08",)
-"""Chapters that still execute a small version of their experiments."""
+BOOKKEEPING = r"chapter\.(number|word|series|summary|figure|save)\("
 
 # Rooms are the files and folders right below `ivae` and `companion`. Each may import from the
 # lines above its own, and a folder from itself.
@@ -366,10 +363,7 @@ def test_notebooks_have_one_cell_of_parameters_and_start_with_prose(path):
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     names = {node.targets[0].id: node.value.value for node in ast.parse(tagged[0].source).body}
-    if path.stem[:2] in NOT_YET_RECORDED:
-        assert names == {"mode": "fast", "seed": 1}
-    else:
-        assert names == {"mode": "recorded", "audit": 2, "audit_seed": None, "seed": 1}
+    assert names == {"mode": "recorded", "audit": 2, "audit_seed": None, "seed": 1}
 
 
 def code_of(path, *, folded):
@@ -402,8 +396,6 @@ def test_notebook_cells_are_short(path):
 @each_notebook
 def test_bookkeeping_is_out_of_sight(path):
     """Of the open lines of code at most a tenth only keeps numbers and figures for the page."""
-    if path.stem[:2] in NOT_YET_RECORDED:
-        return
     lines = [line for source in code_of(path, folded=False) for line in filled(source)]
     kept = [line for line in lines if re.search(BOOKKEEPING, line)]
     assert len(kept) <= 0.1 * len(lines), kept
@@ -412,10 +404,8 @@ def test_bookkeeping_is_out_of_sight(path):
 @each_notebook
 def test_chapters_tell_one_truth(path):
     """Nothing on a page is about a run that the reader does not see."""
-    if path.stem[:2] in NOT_YET_RECORDED:
-        return
     text = path.read_text(encoding="utf-8")
-    for word in ("fast mode", "full mode", "not run in this mode", "chapter.choose", "(nan:"):
+    for word in ("fast mode", "full mode", "not run in this mode", "(nan:"):
         assert word not in text, word
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
     assert cells[-1].strip() == "chapter.save()"
@@ -478,12 +468,6 @@ def test_the_readme_names_every_folder():
 
 @each_notebook
 def test_what_a_chapter_shows_was_made_from_a_commit(path):
-    results = sorted((ROOT / "book" / "results" / path.stem).glob("*.json"))
-    if path.stem[:2] in NOT_YET_RECORDED:
-        assert results == []
-        record = records.load(ROOT / "book" / "results" / "full" / f"{path.stem}.json")
-        assert (record.name, record.settings["mode"]) == (path.stem, "full")
-        assert not record.provenance["commit"].endswith("-dirty")
-    for result in results:
+    for result in sorted((ROOT / "book" / "results" / path.stem).glob("*.json")):
         commit = json.loads(result.read_text(encoding="utf-8"))["provenance"]["commit"]
         assert re.fullmatch("[0-9a-f]{40}", commit), result

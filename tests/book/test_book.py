@@ -200,7 +200,6 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build, "EXECUTED", tmp_path / "_build" / "executed")
     monkeypatch.setattr(build, "RECORDS", tmp_path / "_build" / "records")
-    monkeypatch.setattr(build, "SWEEPS", tmp_path / "_build" / "sweeps")
     return tmp_path
 
 

@@ -104,7 +104,8 @@ def test_no_repetitions_are_not_judged():
 
 
 def test_a_verdict_tells_the_repetitions_and_what_repeats_them():
-    record = record_of(scores=[0.7, 0.85, 0.99, 0.8, 0.9], seconds_of_runs=120.0)
+    results = [{"seconds": 80.0}, {"seconds": 40.0}]
+    record = record_of(scores=[0.7, 0.85, 0.99, 0.8, 0.9], results=results)
     one = verdicts.verdict_on(CLAIM, record)
     assert (one.claim, one.verdict) == ("a-claim", "partly")
     assert (one.median, one.low, one.high, one.seeds) == (0.85, 0.7, 0.99, 5)
@@ -122,7 +123,7 @@ def test_claims_are_judged_by_the_record_of_their_chapter(tmp_path):
     save(record_of(scores=[0.95], others=[0.1]), tmp_path / "05_figure_1.json")
     other = replace(CLAIM, id="other", measure="others")
     elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
-    found = verdicts.verdicts([CLAIM, other, elsewhere], [tmp_path])
+    found = verdicts.verdicts([CLAIM, other, elsewhere], tmp_path)
     assert {name: one.verdict for name, one in found.items()} == {
         "a-claim": "reproduced",
         "other": "not reproduced",
@@ -216,7 +217,7 @@ def test_writing_leaves_the_verdicts_in_all_places(tmp_path, monkeypatch):
     text = f"head\n{verdicts.MARKS[0]}\n{verdicts.MARKS[1]}\nfoot\n"
     for name in ("README", "RESULTS", "VERDICTS", "CLAIMS"):
         monkeypatch.setattr(verdicts, name, tmp_path / name)
-    judged = partial(verdicts.verdicts, folders=[tmp_path / "RECORDS"])
+    judged = partial(verdicts.verdicts, records=tmp_path / "RECORDS")
     monkeypatch.setattr(verdicts, "verdicts", judged)
     monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
     for page in ("README", "RESULTS"):
