@@ -9,19 +9,25 @@ d; then p = (j + 1) / (m + 1), which is small only as often as it says if runs a
 larger than all of them, p = (largest / d)^a / (m + 1): beyond the largest difference seen, chances
 are taken to fall like 1/d (a = 1) for a number from the first half of a training, and like its root
 (a = 1/2) for all others, since a run whose end is chaotic may be drawn though none was seen before.
-*One run*: the smallest p of its numbers times how many they are. *One experiment*: Fisher's way to
-join its runs. Where the p of those drawn is below :data:`DOUBT`, :data:`MORE` others are made again
-too, and all are joined: that p is below t < DOUBT only where Fisher's of all of them is, so it is
-as valid as theirs. *A build* fails where the smallest p of an experiment times the number of
-experiments is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first finds a
-mistake in one experiment, the second one that touches all a little.
+*One number of several runs.* They are held against the same m differences, so their p do not
+multiply. But that j of k runs all differ by c times the largest or more has under the same law the
+probability (k over j) c^(-j a) / (m + j over j), or less; p is the smallest of these over j, times
+k. *One experiment.* The smallest p of its numbers times how many they are. Where that of the runs
+drawn is below :data:`DOUBT`, :data:`MORE` others are made again too, and p is that of all. It is
+below a t < DOUBT only where the second is, and below another t only where the first is, so it is as
+valid as both. *A build* fails where the smallest p of an experiment times the number of experiments
+is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first finds a mistake in one
+experiment, the second one that touches all a little.
+
+So the size holds if a nudge moves runs by no less than another machine's rounding does, if tails
+are no heavier than assumed, and if experiments are drawn independently of each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -58,6 +64,8 @@ class Audited:
         The experiment's first number, then and now.
     worst, p
         The number that differs most for what it may, and the run's p-value.
+    p_of_all
+        The p-value of all runs of this result that were made again.
     seconds, seconds_again
         Of the run then (its share) and now.
     """
@@ -71,6 +79,7 @@ class Audited:
     difference: float
     worst: str
     p: float
+    p_of_all: float
     seconds: float
     seconds_again: float
 
@@ -83,36 +92,32 @@ def audit(name: str, experiment: Experiment, result: Result, size: int, key: str
     if not size:
         return []
     order = shuffled(len(result), key).tolist()
-    found = [_again(name, experiment, result, number) for number in order[:size]]
-    if joined(one.p for one in found) < DOUBT:
-        more = order[size : size + MORE]
-        found += [_again(name, experiment, result, number) for number in more]
-    return found
+    values: dict[int, Mapping[str, float]] = {}
+    seconds: dict[int, float] = {}
 
+    def make(numbers: Sequence[int]) -> float:
+        for number in numbers:
+            made = make_again(experiment, result.runs, [number])
+            values[number] = {word: float(value[0]) for word, value in made.values.items()}
+            seconds[number] = float(made.seconds[0])
+        return chances(result, values)[0]
 
-def _again(name: str, experiment: Experiment, result: Result, number: int) -> Audited:
-    made = make_again(experiment, result.runs, [number])
-    values = {word: float(value[0]) for word, value in made.values.items()}
-    return compare(name, result, number, values, float(made.seconds[0]))
+    p = make(order[:size])
+    if p < DOUBT:
+        p = make(order[size : size + MORE])
+    return [compare(name, result, i, one, seconds[i], p) for i, one in values.items()]
 
 
 def compare(
-    name: str, result: Result, number: int, again: Mapping[str, float], seconds: float
+    name: str,
+    result: Result,
+    number: int,
+    again: Mapping[str, float],
+    seconds: float,
+    p_of_all: float | None = None,
 ) -> Audited:
     """Hold what a run gave now against the record."""
-    if set(again) != set(result.values):
-        raise ValueError(
-            f"{name} records {sorted(result.values)} and now gives {sorted(again)}: count the "
-            "experiment's revision up, and make it anew."
-        )
-    spreads = spread(result)
-    chances = {}
-    for word, value in again.items():
-        scale = max(1.0, abs(value)) if np.isfinite(value) else 1.0
-        found = difference(result.values[word][number], value)
-        power = 1.0 if word.endswith(EARLY) else 0.5
-        chances[word] = p_value(found, spreads[word], RESOLUTION * scale, power)
-    worst = min(chances, key=chances.__getitem__)
+    p, worst = chances(result, {number: again})
     first = next(iter(result.values))
     recorded, value = float(result.values[first][number]), again[first]
     return Audited(
@@ -124,10 +129,30 @@ def compare(
         value,
         difference(recorded, value),
         worst,
-        min(1.0, chances[worst] * len(chances)),
+        p,
+        p if p_of_all is None else p_of_all,
         float(result.seconds[number]),
         seconds,
     )
+
+
+def chances(result: Result, again: Mapping[int, Mapping[str, float]]) -> tuple[float, str]:
+    """Return the p-value of runs that were made again, by number, and the number that decides."""
+    spreads, found = spread(result), {}
+    for run in again.values():
+        if set(run) != set(spreads):
+            raise ValueError(
+                f"{result.experiment} records {sorted(spreads)} and now gives {sorted(run)}: count "
+                "the experiment's revision up, and make it anew."
+            )
+    for word, differences in spreads.items():
+        pairs = [(result.values[word][number], run[word]) for number, run in again.items()]
+        scale = max(1.0, *(abs(value) for _, value in pairs if np.isfinite(value)), 1.0)
+        apart = np.array([difference(*pair) for pair in pairs])
+        power = 1.0 if word.endswith(EARLY) else 0.5
+        found[word] = p_value(apart, differences, RESOLUTION * scale, power)
+    worst = min(found, key=found.__getitem__)
+    return min(1.0, found[worst] * len(found)), worst
 
 
 def spread(result: Result) -> dict[str, Array]:
@@ -155,15 +180,24 @@ def difference(one: float, two: float) -> float:
     return 0.0 if one == two else float(abs(one - two))
 
 
-def p_value(found: float, differences: Array, resolution: float, power: float = 0.5) -> float:
-    """Return how often a difference of this size is to be expected, see above."""
-    m = len(differences)
+def p_value(found: Array, differences: Array, resolution: float, power: float = 0.5) -> float:
+    """Return how often differences of this size, (k,), are to be expected, see above."""
+    k, m = len(found), len(differences)
     finite = differences[np.isfinite(differences)]
     largest = max([resolution, *finite.tolist()])
-    if found <= largest or (not np.isfinite(found) and len(finite) < m):
-        return (1 + int((differences >= found).sum())) / (m + 1) if found > resolution else 1.0
-    beyond = max(largest / found, 1e-300) if np.isfinite(found) else 1e-6
-    return float((1 + m - len(finite)) / (m + 1) * beyond**power)
+    several = np.sort(found)[::-1]  # The j-th is what j of them exceed or reach.
+    chances = []
+    for j, one in enumerate(several.tolist(), start=1):
+        if one <= largest or (not np.isfinite(one) and len(finite) < m):
+            as_large = int((differences >= one).sum())
+            within = (1 + as_large) / (m + 1) if j == 1 and one > resolution else 1.0
+            chances.append(min(1.0, k * within))
+            break
+        beyond = max(largest / one, 1e-300) if np.isfinite(one) else 1e-6
+        # Differences that are not finite are larger than all: so many there are besides.
+        rank = comb(m + j, j) / comb(m - len(finite) + j, j)
+        chances.append(comb(k, j) / rank * beyond ** (j * power))
+    return float(min(1.0, k * min(chances))) if k > 1 else float(chances[0])
 
 
 def joined(p_values: Iterable[float]) -> float:
@@ -174,8 +208,7 @@ def joined(p_values: Iterable[float]) -> float:
 
 def of_experiments(audited: Sequence[Audited]) -> dict[str, float]:
     """Return each experiment's p-value over its runs that were made again."""
-    in_order = groupby(sorted(audited, key=_experiment), _experiment)
-    return {name: joined(one.p for one in several) for name, several in in_order}
+    return {one.experiment: one.p_of_all for one in sorted(audited, key=lambda one: one.experiment)}
 
 
 def alarms(audited: Sequence[Audited], size: float = SIZE) -> list[str]:
@@ -221,7 +254,3 @@ def line(n_runs: int, audited: Sequence[Audited]) -> str:
 def as_rows(audited: Sequence[Audited]) -> list[dict[str, Any]]:
     """Return plain mappings, as a record holds them."""
     return [asdict(one) for one in audited]
-
-
-def _experiment(one: Audited) -> str:
-    return one.experiment

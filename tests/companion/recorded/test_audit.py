@@ -14,6 +14,7 @@ from companion.recorded.audit import (
     alarms,
     audit,
     chance_to_find,
+    chances,
     chaotic,
     compare,
     difference,
@@ -21,7 +22,8 @@ from companion.recorded.audit import (
     of_experiments,
     p_value,
 )
-from companion.recorded.making import make_result
+from companion.recorded.experiment import Outcome
+from companion.recorded.making import Made, make_result
 from companion.recorded.store import Result
 from ivae.data import DataSettings
 from ivae.sweeps import runs as sweep_runs
@@ -61,11 +63,8 @@ def test_other_threads_pass(book):
 
 def test_members_in_other_company_pass(book):
     several = SMALL.make([book.runs[number] for number in (3, 7, 1)], 0.0)
-    compared = [
-        compare("small", book, number, outcome.values, 1.0)
-        for number, outcome in zip((3, 7, 1), several, strict=True)
-    ]
-    assert not alarms(compared)
+    again = {number: one.values for number, one in zip((3, 7, 1), several, strict=True)}
+    assert chances(book, again)[0] > auditing.DOUBT
 
 
 def heavier(runs):
@@ -126,8 +125,7 @@ def test_of_200_builds_on_machines_that_round_otherwise_at_most_two_fail(book, m
     failed = 0
     for build in range(200):
         machine = pool[rng.integers(len(pool))]
-        again = lambda *which, m=machine: compare("small", book, which[-1], m[which[-1]].values, 1)  # noqa: E731
-        monkeypatch.setattr(auditing, "_again", again)
+        monkeypatch.setattr(auditing, "make_again", partial(taken_from, machine))
         failed += bool(alarms(found(book, str(build), 1 + build % 2)))
     assert failed <= 2
 
@@ -147,36 +145,63 @@ def test_the_p_value_is_uniform_or_larger_where_runs_are_alike():
         lambda n: 10 ** (4 * rng.random(n)),
     ):
         drawn = np.abs([law(13) for _ in range(4000)])
-        p = np.array([p_value(row[0], row[1:], 1e-12) for row in drawn])
+        p = np.array([p_value(row[:1], row[1:], 1e-12) for row in drawn])
         for level in (0.5, 0.2, 0.1, 1 / 13, 0.05):
             assert (p <= level).mean() <= level + 4 * np.sqrt(level / 4000), (law, level)
 
 
+def taken_from(outcomes, experiment, runs, numbers):
+    """Stand in for make_again: runs as another machine made them."""
+    values = {w: np.array([outcomes[i].values[w] for i in numbers]) for w in outcomes[0].values}
+    return Made(np.array(numbers), values, {}, np.ones(len(numbers)))
+
+
+LAWS = {
+    "as heavy as is assumed": lambda rng, n: (1 - rng.random(n)) ** -2.0,
+    "normal": lambda rng, n: np.abs(rng.standard_normal(n)),
+    "Cauchy": lambda rng, n: np.abs(rng.standard_cauchy(n)),
+    "over four orders": lambda rng, n: 10 ** (4 * rng.random(n)),
+}
+
+
 @pytest.mark.parametrize("size", [1, 2])
-def test_in_doubt_more_runs_are_made_and_p_keeps_its_law(monkeypatch, size):
-    """Uniform p-values of runs must give an experiment's p that is uniform or larger."""
-    rng = np.random.default_rng(3)
-    monkeypatch.setattr(auditing, "_again", lambda *which: an_audited("e", which[-1], rng.random()))
-    made = [audit("e", PLAIN, a_result(np.ones(30)), size, str(i)) for i in range(6000)]
-    p = np.array([of_experiments(several)["e"] for several in made])
+@pytest.mark.parametrize("law", LAWS)
+def test_p_keeps_its_law_though_runs_share_what_they_are_held_against(monkeypatch, law, size):
+    rng, p, counts = np.random.default_rng(3), [], []
+    for i in range(4000):
+        drawn = LAWS[law](rng, 36)
+        again = [Outcome({"mcc": d}) for d in drawn[12:]]
+        monkeypatch.setattr(auditing, "make_again", partial(taken_from, again))
+        result = a_result(np.zeros(24), drawn[:12])
+        several = audit("e", PLAIN, result, size, str(i))
+        p.append(of_experiments(several)["e"])
+        counts.append(len(several))
+        assert len({one.run for one in several}) == len(several)
+    assert set(counts) <= {size, size + auditing.MORE}
     for level in (0.001, 0.01, 0.05, 0.2, 0.5):
-        assert (p <= level).mean() <= level + 4 * np.sqrt(level / 6000), level
-    counts = np.array([len(several) for several in made])
-    assert set(counts) == {size, size + auditing.MORE}
-    assert 0.03 < (counts > size).mean() < 0.07
-    assert all(len({one.run for one in several}) == len(several) for several in made)
+        assert np.mean(np.array(p) <= level) <= level + 4 * np.sqrt(level / 4000), level
+
+
+def test_runs_that_are_wrong_alike_are_found_sooner_than_one():
+    result = a_result(np.zeros(24), np.geomspace(1e-7, 1e-5, 12))
+    alone = chances(result, {0: {"mcc": 1e-3}})[0]
+    four = chances(result, {i: {"mcc": 1e-3} for i in range(4)})[0]
+    assert alone == pytest.approx(0.1 / 13)
+    assert four == pytest.approx(4 * 0.1**4 / 1820)
+    one_of_four = chances(result, {i: {"mcc": 1e-3 if i else 1e-6} for i in range(4)})[0]
+    assert four < one_of_four
 
 
 def test_p_values_by_hand():
     spread = np.array([1.0, 2.0, 3.0])
-    assert p_value(2.5, spread, 1e-9) == 2 / 4
-    assert p_value(0.5, spread, 1e-9) == 1.0
-    assert p_value(30.0, spread, 1e-9, 1.0) == pytest.approx(0.1 / 4)
-    assert p_value(30.0, spread, 1e-9) == pytest.approx(np.sqrt(0.1) / 4)
-    assert p_value(0.0, np.zeros(3), 1e-9) == 1.0
-    assert p_value(1e-6, np.zeros(3), 1e-9, 1.0) == pytest.approx(1e-3 / 4)
-    assert p_value(np.inf, spread, 1e-9) < 1e-3
-    assert p_value(np.inf, np.array([1.0, np.inf, 2.0]), 1e-9) == 2 / 4
+    assert p_value(np.array([2.5]), spread, 1e-9) == 2 / 4
+    assert p_value(np.array([0.5]), spread, 1e-9) == 1.0
+    assert p_value(np.array([30.0]), spread, 1e-9, 1.0) == pytest.approx(0.1 / 4)
+    assert p_value(np.array([30.0]), spread, 1e-9) == pytest.approx(np.sqrt(0.1) / 4)
+    assert p_value(np.array([0.0]), np.zeros(3), 1e-9) == 1.0
+    assert p_value(np.array([1e-6]), np.zeros(3), 1e-9, 1.0) == pytest.approx(1e-3 / 4)
+    assert p_value(np.array([np.inf]), spread, 1e-9) < 1e-3
+    assert p_value(np.array([np.inf]), np.array([1.0, np.inf, 2.0]), 1e-9) == 2 / 4
 
 
 def test_differences():
@@ -187,30 +212,36 @@ def test_differences():
 
 
 def an_audited(name, run, p):
-    return Audited(name, run, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, 1.0, 1.0)
+    return Audited(name, run, "", "mcc", 0.0, 0.0, 0.0, "mcc", p, p, 1.0, 1.0)
 
 
-def a_result(differences):
-    m = len(differences)
+def a_result(values, differences):
+    """A result whose first runs, when they were made twice, gave values so far apart."""
+    n, m = len(values), len(differences)
     return Result(
-        "r", 1, {}, [{"seed": i} for i in range(m)], {"mcc": np.zeros(m)}, {}, np.ones(m),
-        np.arange(m), {"mcc": np.asarray(differences, float)},
+        "r", 1, {}, [{"seed": i} for i in range(n)], {"mcc": np.asarray(values)}, {}, np.ones(n),
+        np.arange(m), {"mcc": values[:m] + np.asarray(differences, float)},
     )  # fmt: skip
 
 
+def twice(differences):
+    """A result of runs that gave 0, and were all made twice."""
+    return a_result(np.zeros(len(differences)), differences)
+
+
 def test_chaotic_runs_are_marked_by_what_a_nudge_does():
-    assert chaotic(a_result([1e-6, 2e-6, 1e-6, 0.2])) == [3]
-    assert chaotic(a_result([1e-6, 2e-6, 1e-6, 5e-4])) == []  # Not to be seen.
-    assert chaotic(a_result([0.1, 0.2, 0.1, 0.3])) == []  # All alike: not told apart.
+    assert chaotic(twice([1e-6, 2e-6, 1e-6, 0.2])) == [3]
+    assert chaotic(twice([1e-6, 2e-6, 1e-6, 5e-4])) == []  # Not to be seen.
+    assert chaotic(twice([0.1, 0.2, 0.1, 0.3])) == []  # All alike: not told apart.
 
 
 def test_one_chaotic_run_does_not_fail_a_build_of_many():
-    result = a_result(np.geomspace(1e-7, 1e-5, 12))
-    luck = compare("r", result, 3, {"mcc": 0.2}, 1.0)
-    others = [compare(f"r{i}", result, i % 12, {"mcc": 1e-6}, 1.0) for i in range(20)]
-    assert not alarms([luck, compare("r", result, 4, {"mcc": 1e-6}, 1.0), *others])
-    both = [luck, compare("r", result, 4, {"mcc": 0.2}, 1.0), *others]
-    assert alarms(both) == ["r"]
+    result = twice(np.geomspace(1e-7, 1e-5, 12))
+    lucky = chances(result, {i: {"mcc": 0.2 if i == 3 else 1e-6} for i in range(4)})[0]
+    others = [an_audited(f"r{i}", i, 0.5) for i in range(20)]
+    assert not alarms([an_audited("r", 3, lucky), *others])
+    four = chances(result, {i: {"mcc": 0.2} for i in range(4)})[0]
+    assert alarms([an_audited("r", 3, four), *others]) == ["r"]
 
 
 def test_the_test_on_a_build_has_its_size():
@@ -224,21 +255,15 @@ def test_the_test_on_a_build_has_its_size():
 
 def test_a_little_wrong_everywhere_is_found():
     def some(p):
-        return [an_audited(f"e{i // 2}", i, p) for i in range(40)]
+        return [an_audited(f"e{i}", i, p) for i in range(40)]
 
     assert not alarms(some(0.4))
     assert alarms(some(0.05))
 
 
-def test_runs_of_one_experiment_are_joined():
-    several = [an_audited("e", i, p) for i, p in enumerate((0.01, 0.02))]
-    product = 0.01 * 0.02
-    assert of_experiments(several)["e"] == pytest.approx(product * (1 - np.log(product)))
-
-
 def test_other_names_of_numbers_ask_for_a_new_revision():
     with pytest.raises(ValueError, match="count the experiment's revision up"):
-        compare("r", a_result([1.0]), 0, {"mcc": 1.0, "elbo": 2.0}, 1.0)
+        compare("r", twice([1.0]), 0, {"mcc": 1.0, "elbo": 2.0}, 1.0)
 
 
 def test_the_chance_to_find_is_hypergeometric():
@@ -251,7 +276,7 @@ def test_the_chance_to_find_is_hypergeometric():
 
 def test_the_line_under_a_figure():
     several = [
-        Audited("e", i, "", "mcc", 0.5, 0.5 + d, d, "mcc", 1.0, 1.0, 1.0)
+        Audited("e", i, "", "mcc", 0.5, 0.5 + d, d, "mcc", 1.0, 1.0, 1.0, 1.0)
         for i, d in enumerate((0.0, 0.0031))
     ]
     assert line(150, several) == (
@@ -263,4 +288,4 @@ def test_the_line_under_a_figure():
 
 def test_nothing_is_made_again_when_none_is_asked_for(monkeypatch):
     monkeypatch.setattr(auditing, "make_again", lambda *_: pytest.fail("made"))
-    assert audit("plain", PLAIN, a_result([1.0]), 0, "a") == []
+    assert audit("plain", PLAIN, twice([1.0]), 0, "a") == []
