@@ -141,6 +141,7 @@ def _in_batches(
     batches = experiment.batches(runs, [int(number) for number in chosen])
     paths = [folder / hashlib.sha256(str(one).encode()).hexdigest()[:16] for one in batches]
     missing = [i for i, path in enumerate(paths) if not _is_kept(path)]
+    missing.sort(key=lambda i: -len(batches[i]))  # So that no core waits at the end.
     done = len(chosen) - sum(len(batches[i]) for i in missing)
     told: set[int] = set()
 
