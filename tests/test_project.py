@@ -390,7 +390,7 @@ def test_notebook_cells_are_short(path):
     for source in code_of(path, folded=False):
         assert len(filled(source)) <= 12, source
     for source in code_of(path, folded=True):
-        assert len(filled(source)) <= 40, source
+        assert len(source.splitlines()) <= 16, source
 
 
 @each_notebook

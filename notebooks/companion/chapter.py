@@ -19,7 +19,7 @@ from companion.recorded import audit as auditing
 from companion.recorded import store
 from companion.recorded.experiment import Experiment
 from companion.recorded.making import make_result
-from ivae.support.checks import one_of, whole_number
+from ivae.support.checks import Array, one_of, whole_number
 from ivae.support.records import Record, plain, provenance, save
 
 MODES = ("recorded", "full")
@@ -123,14 +123,15 @@ class Chapter:
         self.word(f"{name}_audited", auditing.line(len(found), again))
         return found
 
-    def summary(self, name: str, values: Any) -> None:
-        """Keep mean, lowest and highest of some values for the prose, and all in the record.
+    def summary(self, name: str, values: Any, centre: Callable[[Array], Any] = np.nanmean) -> None:
+        """Keep centre, lowest and highest of some values for the prose, and all in the record.
 
         Their names are ``name``, ``name_low``, ``name_high`` and ``name_all``. A value that is
-        missing (NaN) is left out of the three.
+        missing (NaN) is left out of the three. The centre is the mean, or what is given, such as
+        ``np.nanmedian``.
         """
         array = np.asarray(values, np.float64)
-        self.number(name, np.nanmean(array))
+        self.number(name, centre(array))
         self.number(f"{name}_low", np.nanmin(array))
         self.number(f"{name}_high", np.nanmax(array))
         self.series(f"{name}_all", array)

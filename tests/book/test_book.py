@@ -266,7 +266,12 @@ def test_an_audit_that_fails_fails_the_build_and_says_why(capsys):
     assert build.audit_page.report({"05_figure_1": [audited(0.1)]}) == 1
     printed = capsys.readouterr().err
     assert "audit FAILED: 05 r, run 3 (seed 3): mcc 0.5 recorded, 0.6 now" in printed
-    assert build.audit_page.report({"05_figure_1": [replace(audited(0.0), p=0.7, p_of_all=0.7)], "06": []}) == 0
+    assert (
+        build.audit_page.report(
+            {"05_figure_1": [replace(audited(0.0), p=0.7, p_of_all=0.7)], "06": []}
+        )
+        == 0
+    )
     assert build.audit_page.report({"05_figure_1": []}) == 0
 
 

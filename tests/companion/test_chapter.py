@@ -186,3 +186,5 @@ def test_a_summary_is_mean_lowest_highest_and_all():
         "mcc_high": 1.0,
     }
     np.testing.assert_array_equal(chapter.values["mcc_all"], [0.5, np.nan, 1.0])
+    chapter.summary("r2", [0.1, np.nan, 0.2, 0.9], np.nanmedian)
+    assert chapter.values["r2"] == 0.2
