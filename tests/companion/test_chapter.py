@@ -114,7 +114,7 @@ def test_a_result_is_made_in_full_and_read_ever_after(kept):
     made = chapter_in("full").result("plain", PLAIN, n=5)
     assert sorted(path.name for path in kept.iterdir()) == ["plain.json", "plain.npz"]
     before = (kept / "plain.json").read_bytes()
-    again = chapter_in("full").result("plain", replace(PLAIN, make=must_not), n=5)
+    again = chapter_in("full").result("plain", replace(PLAIN, work=must_not), n=5)
     read = Chapter("00_test", mode="recorded", audit=0).result("plain", PLAIN, n=5)
     for one in (again, read):
         np.testing.assert_array_equal(one.values["mean"], made.values["mean"])

@@ -130,21 +130,11 @@ def whitening(x: ArrayLike) -> Callable[[ArrayLike], Array]:
     return lambda rows: np.asarray((np.asarray(rows, np.float64) - mean) @ matrix)
 
 
-def make_learned(runs: Sequence[Run], nudge: float) -> list[Outcome]:
-    """Train the runs of each case together, and fit Eq. (12) from the truth to each of them."""
-    found: dict[int, Outcome] = {}
-    for alike in dict.fromkeys(_alike(run) for run in runs):
-        numbers = [number for number, run in enumerate(runs) if _alike(run) == alike]
-        learned = _learn([runs[number] for number in numbers], nudge)
-        found |= dict(zip(numbers, learned, strict=True))
-    return [found[number] for number in range(len(runs))]
-
-
 def _alike(run: Run) -> Hashable:
     return tuple(run[name] for name in ("case", "data_seed", "epochs", "samples_per_segment"))
 
 
-def _learn(runs: Sequence[Run], nudge: float) -> list[Outcome]:
+def learn(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Train members on one dataset.
 
     Their statistics are those of posterior means at fresh rows: ``r2`` is the smallest over the
@@ -201,7 +191,7 @@ def _learn(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     return outcomes
 
 
-learned = Experiment(plan_learned, make_learned, revision=1, alike=_alike)
+learned = Experiment(plan_learned, learn, revision=1, alike=_alike)
 
 
 def plan_gaps(
@@ -258,4 +248,4 @@ def one_gap(run: Run, nudge: float) -> Outcome:
 
 
 GAPS = ("mean_field", "full", "log_likelihood", "effective")
-gaps = Experiment(plan_gaps, one_by_one(one_gap), revision=1)
+gaps = Experiment(plan_gaps, one_by_one(one_gap), revision=1, together=4)

@@ -109,7 +109,7 @@ def plan_trained(
     return runs
 
 
-def make_trained(runs: Sequence[Run], nudge: float) -> list[Outcome]:
+def train_together(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Train an iVAE for each run, and judge it before and after FastICA, on rows it has not seen.
 
     Values are those of :class:`companion.c11.laws.Judgement`; ``oracle`` and ``oracle_blocks`` are
@@ -119,17 +119,6 @@ def make_trained(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     before the first evaluation. The arrays are posterior means and signals at :data:`KEPT_ROWS`
     rows, with columns of zeros up to one number for all runs.
     """
-    groups: dict[Hashable, list[int]] = {}
-    for number, run in enumerate(runs):
-        groups.setdefault(_alike(run), []).append(number)
-    found: dict[int, Outcome] = {}
-    for numbers in groups.values():
-        made = _train_together([runs[number] for number in numbers], nudge)
-        found |= dict(zip(numbers, made, strict=True))
-    return [found[number] for number in range(len(runs))]
-
-
-def _train_together(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     first, datasets = runs[0], [_dataset(run) for run in runs]
     n, m, family = first["n_latents"], first["n_segments"], datasets[0].family
     model = models.ivae(
@@ -185,4 +174,4 @@ def _alike(run: Run) -> Hashable:
     return tuple(run[name] for name in ("preset", "n_latents", "n_segments", "rows", "epochs"))
 
 
-trained = Experiment(plan_trained, make_trained, 2, _alike)
+trained = Experiment(plan_trained, train_together, 2, _alike)

@@ -123,7 +123,7 @@ def _data_of(size: Size, spread: str, seed: int, samples_per_segment: int) -> di
 
 bits = trained.experiment(plan, revision=1)
 """iVAEs and VAEs on bits of a linear map."""
-ceilings = Experiment(datasets_plan, one_by_one(ceiling), revision=1)
+ceilings = Experiment(datasets_plan, one_by_one(ceiling), revision=1, together=4)
 """What the exact posterior scores, and what it scores after a rotation."""
 supervised = supervised_experiment(supervised_plan, revision=1)
 """What an encoder's network scores that was trained on the sources."""

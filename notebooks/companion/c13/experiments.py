@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -27,29 +27,6 @@ RELEASED: dict[str, Any] = {
     "weights": RELEASED_WEIGHTS,
     "decoder_variance": 0.1,
 }
-Work = Callable[[Sequence[sweeps.Run], Run, float], list[Outcome]]
-"""Of members of one ensemble, what their runs share, and a nudge."""
-
-
-def together(work: Work) -> Callable[[Sequence[Run], float], list[Outcome]]:
-    """Return a ``make`` that makes runs in ensembles.
-
-    What a run has beyond :class:`ivae.sweeps.runs.Run`, all runs of an experiment share.
-    """
-    return partial(_make, work)
-
-
-def alike(run: Run) -> Hashable:
-    """Return what members of one ensemble share."""
-    return sweeps.shape_of(trained.run_of(run))
-
-
-def _make(work: Work, runs: Sequence[Run], nudge: float) -> list[Outcome]:
-    asked = [trained.run_of(run) for run in runs]
-    found: dict[sweeps.Run, Outcome] = {}
-    for ensemble in sweeps.pack(asked):
-        found |= dict(zip(ensemble, work(ensemble, runs[0], nudge), strict=True))
-    return [found[run] for run in asked]
 
 
 def _tasks(variances: Sequence[float], seed: int, n_datasets: int) -> list[dict[str, Any]]:
@@ -85,7 +62,7 @@ def looked_at(seed: int, n: int, rows: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).choice(n, rows, replace=False)
 
 
-def learn_solutions(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -> list[Outcome]:
+def learn_solutions(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Train from scratch, and the encoder alone under the true decoder and prior.
 
     Names that end in ``_truth`` are of the latter. Values by :data:`diagnosis.LEVELS` are means
@@ -93,6 +70,7 @@ def learn_solutions(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -
     :class:`diagnosis.Account` there, (5, B). Those of :class:`drift.MeanTerms` are over all rows
     trained on; ``value_new`` is the trained solution's objective on as many new rows.
     """
+    ensemble, shared = [trained.run_of(run) for run in runs], runs[0]
     done = trained.fit(ensemble, nudge)
     objective, datasets = sweeps.objective_of(ensemble), done.datasets
     truth = sweeps.model_of(ensemble)
@@ -124,7 +102,7 @@ def learn_solutions(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -
     return found
 
 
-solutions = Experiment(plan_solutions, together(learn_solutions), revision=1, alike=alike)
+solutions = Experiment(plan_solutions, learn_solutions, revision=1, alike=trained.alike)
 
 
 def plan_drift(
@@ -145,7 +123,7 @@ def plan_drift(
     return [task | shared | {"learning_rate": 0.001} for task in tasks]
 
 
-def leave_sources(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -> list[Outcome]:
+def leave_sources(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Teach networks the sources, one for each dataset, and train from there without them.
 
     Values whose names end in ``_start`` are from before the training: ``mcc`` of posterior means
@@ -153,6 +131,7 @@ def leave_sources(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -> 
     objective. ``objective`` and ``mcc``, also as arrays over time, and ``end`` are as in a
     :class:`drift.Drift`.
     """
+    ensemble, shared = [trained.run_of(run) for run in runs], runs[0]
     made = {run.data: run.data.generate() for run in ensemble}
     others = {settings: fresh_rows(one) for settings, one in made.items()}
     members = [list(made).index(run.data) for run in ensemble]
@@ -191,7 +170,7 @@ def leave_sources(ensemble: Sequence[sweeps.Run], shared: Run, nudge: float) -> 
     return found
 
 
-drifts = Experiment(plan_drift, together(leave_sources), revision=1, alike=alike)
+drifts = Experiment(plan_drift, leave_sources, revision=1, alike=trained.alike)
 
 
 def new_scores(

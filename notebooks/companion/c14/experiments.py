@@ -234,7 +234,7 @@ _with_curves = trained.experiment(plan_elbo, within_given, revision=1)
 
 def train_elbo(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     """Train and score, without the curves, whose lengths differ with those of an epoch."""
-    return [Outcome(one.values) for one in _with_curves.make(runs, nudge)]
+    return [Outcome(one.values) for one in _with_curves.work(runs, nudge)]
 
 
 def plan_neighbours(
@@ -263,15 +263,7 @@ def compare_neighbours(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     TCL's are its features before the absolute value. ``absolute`` is of TCL alone: its statistics,
     after FastICA, with the size of z.
     """
-    found: dict[int, Outcome] = {}
-    for method in dict.fromkeys(run["method"] for run in runs):
-        numbers = [number for number, run in enumerate(runs) if run["method"] == method]
-        made = _compared(method, [runs[number] for number in numbers], nudge)
-        found |= dict(zip(numbers, made, strict=True))
-    return [found[number] for number in range(len(runs))]
-
-
-def _compared(method: str, runs: Sequence[Run], nudge: float) -> list[Outcome]:
+    method = runs[0]["method"]
     sets, seeds = [_data_of(run).generate() for run in runs], [run["seed"] for run in runs]
     n, absolute = sets[0].n_latents, np.full(len(sets), np.nan)
     if method == TAUGHT:
@@ -300,9 +292,9 @@ def _compared(method: str, runs: Sequence[Run], nudge: float) -> list[Outcome]:
 
 recoveries = Experiment(plan_recoveries, one_by_one(recovery), revision=1, together=1)
 """The recipe on the datasets it was developed on, on others, and in other settings."""
-starts = Experiment(plan_starts, one_by_one(start), revision=1)
+starts = Experiment(plan_starts, one_by_one(start), revision=1, together=4)
 """Single starts of the recipe and of its variants."""
-elbo = replace(_with_curves, make=train_elbo)
+elbo = replace(_with_curves, work=train_elbo)
 """Eq. (8) and the released objective on the same datasets, and Figure 2b's models."""
 neighbours = Experiment(plan_neighbours, compare_neighbours, 1, alike=lambda run: run["method"])
 """Methods that are not variational, and a yardstick."""

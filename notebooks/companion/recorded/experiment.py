@@ -2,20 +2,19 @@
 
 A *run* is the smallest piece that can: one member of an ensemble, one dataset's recovery, one test.
 It is a mapping of plain values that say all of what it is. An experiment lists its runs for given
-settings (``plan``) and makes some of them (``make``), all of them or two. Runs made together are
-made faster, and give what they give alone, up to rounding.
+settings (``plan``) and makes some of them (``make``), all of them or two. Runs that are alike are
+made together, which is faster, and give what they give alone, up to rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from ivae.engine.processes import run_jobs
 from ivae.support.checks import Array
 
 Run = Mapping[str, Any]
@@ -46,9 +45,10 @@ class Experiment:
     ----------
     plan
         Settings, by name and of plain values, to the runs in order.
-    make
-        Some runs, and a nudge, to what they gave, in the same order. Initial weights (where nothing
-        is trained, the data) are moved by the nudge times their size: 0, or :data:`NUDGE`.
+    work
+        Some runs that are alike, and a nudge, to what they gave, in the same order. Initial weights
+        (where nothing is trained, the data) are moved by the nudge times their size: 0, or
+        :data:`NUDGE`.
     revision
         Counted up by hand whenever the same settings would give something else.
     alike
@@ -58,7 +58,7 @@ class Experiment:
     """
 
     plan: Callable[..., list[dict[str, Any]]]
-    make: Callable[[Sequence[Run], float], list[Outcome]]
+    work: Callable[[Sequence[Run], float], list[Outcome]]
     revision: int = 1
     alike: Callable[[Run], Hashable] = lambda run: None
     together: int = 32
@@ -66,6 +66,14 @@ class Experiment:
     def __call__(self, **settings: Any) -> list[Outcome]:
         """Make all runs of these settings, here and now."""
         return self.make(self.plan(**settings), 0.0)
+
+    def make(self, runs: Sequence[Run], nudge: float) -> list[Outcome]:
+        """Make some runs, in batches; return what they gave, in their order."""
+        found: dict[int, Outcome] = {}
+        for batch in self.batches(runs, range(len(runs))):
+            made = self.work([runs[number] for number in batch], nudge)
+            found |= dict(zip(batch, made, strict=True))
+        return [found[number] for number in range(len(runs))]
 
     def batches(self, runs: Sequence[Run], chosen: Sequence[int]) -> list[list[int]]:
         """Cut the chosen runs, by number, into those that are made together."""
@@ -79,31 +87,15 @@ class Experiment:
         ]
 
 
-def one_by_one(work: Callable[[Run, float], Outcome]) -> Callable[..., list[Outcome]]:
-    """Return a ``make`` that makes each run by itself, one on each of this process's threads.
-
-    ``work`` must be importable by its name.
-    """
-
-    def make(runs: Sequence[Run], nudge: float) -> list[Outcome]:
-        n_threads = torch.get_num_threads()
-        if n_threads == 1 or len(runs) == 1:
-            return [work(run, nudge) for run in runs]
-        parts = [part.tolist() for part in np.array_split(np.arange(len(runs)), 4 * n_threads)]
-        jobs = [(work, [runs[i] for i in part], nudge) for part in parts if part]
-        made = run_jobs(_several, jobs, n_threads, lambda *told: None)
-        return [outcome for part in made for outcome in part]
-
-    return make
+def one_by_one(alone: Callable[[Run, float], Outcome]) -> Callable[..., list[Outcome]]:
+    """Return a ``work`` that makes each run by itself."""
+    return partial(_each, alone)
 
 
-def _several(
-    work: Callable[[Run, float], Outcome],
-    runs: Sequence[Run],
-    nudge: float,
-    note: Callable[..., None],
+def _each(
+    alone: Callable[[Run, float], Outcome], runs: Sequence[Run], nudge: float
 ) -> list[Outcome]:
-    return [work(run, nudge) for run in runs]
+    return [alone(run, nudge) for run in runs]
 
 
 def nudged(values: Any, nudge: float, seed: int = 0) -> Array:

@@ -18,7 +18,7 @@ from ivae.data import NonstationaryData
 from ivae.engine.history import EveryMemberDiverged, History
 from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
-from ivae.sweeps.runs import Run, model_of, objective_of, pack, schedule_of, shape_of
+from ivae.sweeps.runs import Run, model_of, objective_of, schedule_of, shape_of
 from ivae.training import train
 
 Prepare = Callable[[NonstationaryData], Callable[[Array], Array]]
@@ -69,8 +69,8 @@ def experiment(
     Names that a Run does not have are labels of the chapter. ``measure`` gives each member numbers
     and arrays besides those of :func:`outcomes`.
     """
-    make = partial(_make, measure=measure, prepare=prepare)
-    return Experiment(plan, make, revision, _alike, together)
+    work = partial(_work, measure=measure, prepare=prepare)
+    return Experiment(plan, work, revision, alike, together)
 
 
 def run_of(values: Mapping[str, Any]) -> Run:
@@ -109,7 +109,7 @@ def nudge_weights(model: torch.nn.Module, nudge: float) -> None:
 
 
 def fit(runs: Sequence[Run], nudge: float = 0.0, prepare: Prepare | None = None) -> Trained:
-    """Train runs that :func:`ivae.sweeps.runs.pack` has put together."""
+    """Train runs that are :func:`alike` as members of one ensemble."""
     made = {settings: settings.generate() for settings in dict.fromkeys(r.data for r in runs)}
     others = {settings: fresh_rows(one) for settings, one in made.items()}
     datasets = [made[run.data] for run in runs]
@@ -184,22 +184,21 @@ def _course(measured: Array | None, trained: Trained) -> Array:
     return np.asarray(measured[np.minimum(np.arange(n), len(measured) - 1)])
 
 
-def _make(
+def alike(run: Mapping[str, Any]) -> Hashable:
+    """Return what members of one ensemble share."""
+    return shape_of(run_of(run))
+
+
+def _work(
     runs: Sequence[Mapping[str, Any]],
     nudge: float,
     *,
     measure: Measure | None,
     prepare: Prepare | None,
 ) -> list[Outcome]:
-    asked = [run_of(values) for values in runs]
-    found: dict[Run, Outcome] = {}
-    for ensemble in pack(asked):
-        trained = fit(ensemble, nudge, prepare)
-        more = [Outcome({})] * len(ensemble) if measure is None else measure(trained)
-        for run, one, other in zip(ensemble, outcomes(trained), more, strict=True):
-            found[run] = Outcome(one.values | other.values, one.arrays | other.arrays)
-    return [found[run] for run in asked]
-
-
-def _alike(values: Mapping[str, Any]) -> Hashable:
-    return shape_of(run_of(values))
+    trained = fit([run_of(run) for run in runs], nudge, prepare)
+    found = outcomes(trained)
+    if measure is None:
+        return found
+    pairs = zip(found, measure(trained), strict=True)
+    return [Outcome(one.values | more.values, one.arrays | more.arrays) for one, more in pairs]

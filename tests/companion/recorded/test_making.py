@@ -47,9 +47,9 @@ def test_an_interrupted_making_goes_on_where_it_was(tmp_path):
         return PLAIN.make(runs, nudge)
 
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path, replace(PLAIN, make=interrupted), n=30)
+        make(tmp_path, replace(PLAIN, work=interrupted), n=30)
     assert not (tmp_path / "plain.json").exists()
-    made = make(tmp_path, replace(PLAIN, make=interrupted), n=30)
+    made = make(tmp_path, replace(PLAIN, work=interrupted), n=30)
     first = [number for call in calls[:3] + calls[4:] for number in call]
     assert sorted(first[:30]) == list(range(30))  # No finished batch is made again.
     whole = make_result("plain", PLAIN, {"n": 30}, tmp_path / "b" / "plain", tmp_path / "c")
@@ -70,7 +70,7 @@ def test_a_killed_process_loses_one_batch_at_most(tmp_path):
         "    time.sleep(float(sys.argv[2]))\n"
         "    return PLAIN.make(runs, nudge)\n"
         "place = Path(sys.argv[1])\n"
-        "make_result('plain', replace(PLAIN, make=slow), {'n': 20}, place / 'plain',"
+        "make_result('plain', replace(PLAIN, work=slow), {'n': 20}, place / 'plain',"
         " place / 'unfinished')\n"
     )
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'notebooks'}"}
@@ -96,10 +96,10 @@ def test_other_settings_or_code_do_not_take_what_is_unfinished(tmp_path):
         return PLAIN.make(runs, nudge)
 
     with pytest.raises(ValueError):
-        make(tmp_path, replace(PLAIN, make=broken), n=10)
+        make(tmp_path, replace(PLAIN, work=broken), n=10)
     kept = {path.name for path in (tmp_path / "unfinished").iterdir()}
     with pytest.raises(ValueError):
-        make(tmp_path, replace(PLAIN, make=broken, revision=2), n=10)
+        make(tmp_path, replace(PLAIN, work=broken, revision=2), n=10)
     assert len({path.name for path in (tmp_path / "unfinished").iterdir()} - kept) == 1
 
 
@@ -151,7 +151,7 @@ def test_an_error_in_one_batch_loses_no_other_that_is_finished(tmp_path):
         "from tests.companion.recorded.small import PLAIN, fails_late\n"
         "from companion.recorded.making import make_result\n"
         "torch.set_num_threads(2)\n"
-        "place, experiment = Path(sys.argv[1]), replace(PLAIN, make=fails_late)\n"
+        "place, experiment = Path(sys.argv[1]), replace(PLAIN, work=fails_late)\n"
         "make_result('plain', experiment, {'n': 20}, place / 'plain', place / 'unfinished')\n",
         tmp_path,
     )
