@@ -147,7 +147,7 @@ def chances(result: Result, again: Mapping[int, Mapping[str, float]]) -> tuple[f
             )
     for word, differences in spreads.items():
         pairs = [(result.values[word][number], run[word]) for number, run in again.items()]
-        scale = max(1.0, *(abs(value) for _, value in pairs if np.isfinite(value)), 1.0)
+        scale = max([1.0, *(abs(value) for _, value in pairs if np.isfinite(value))])
         apart = np.array([difference(*pair) for pair in pairs])
         power = 1.0 if word.endswith(EARLY) else 0.5
         found[word] = p_value(apart, differences, RESOLUTION * scale, power)
@@ -197,7 +197,7 @@ def p_value(found: Array, differences: Array, resolution: float, power: float = 
         # Differences that are not finite are larger than all: so many there are besides.
         rank = comb(m + j, j) / comb(m - len(finite) + j, j)
         chances.append(comb(k, j) / rank * beyond ** (j * power))
-    return float(min(1.0, k * min(chances))) if k > 1 else float(chances[0])
+    return float(min(1.0, k * min(chances)))
 
 
 def joined(p_values: Iterable[float]) -> float:
