@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 8 alone.
 """
 
-from companion.c08 import experiments, figures
+from companion.c08 import experiments, figures, scores
 
-__all__ = ["experiments", "figures"]
+__all__ = ["experiments", "figures", "scores"]

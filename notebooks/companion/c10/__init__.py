@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 10 alone.
 """
 
-from companion.c10 import bounds, experiments, figures, increments, two_segments
+from companion.c10 import bounds, by_setting, experiments, figures, increments, two_segments
 
-__all__ = ["bounds", "experiments", "figures", "increments", "two_segments"]
+__all__ = ["bounds", "by_setting", "experiments", "figures", "increments", "two_segments"]

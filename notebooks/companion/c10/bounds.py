@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from companion.recorded.experiment import Outcome
 from companion.recorded.trained import Trained
-from ivae.data import DataSettings
+from ivae.data import DataSettings, NonstationaryData
 from ivae.metrics import mcc
+from ivae.theory.exact import mean_field_gap
 from ivae.theory.posteriors import (
     Posteriors,
     Problem,
@@ -46,6 +49,18 @@ def measure(trained: Trained) -> list[Outcome]:
         values = (*of_model, *at_truth[run.data])
         found.append(Outcome(dict(zip(NAMES, values, strict=True))))
     return found
+
+
+def mean_gap(datasets: Sequence[NonstationaryData]) -> float:
+    """Return the nats that a diagonal posterior costs at the truth, mean over rows and datasets.
+
+    The decoder is linearised at each row's sources, scaled to the standard normal prior.
+    """
+    gaps = []
+    for one in datasets:
+        scale = np.sqrt(one.variance)[one.u, :, None]
+        gaps.append(mean_field_gap(scale * one.mixing.jacobian(one.z), one.noise_variance))
+    return float(np.mean(gaps))
 
 
 def _of_model(trained: Trained, member: int) -> tuple[float, float]:

@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 11 alone.
 """
 
-from companion.c11 import experiments, figures, laws
+from companion.c11 import comparisons, experiments, figures, laws
 
-__all__ = ["experiments", "figures", "laws"]
+__all__ = ["comparisons", "experiments", "figures", "laws"]

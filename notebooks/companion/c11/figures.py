@@ -1,4 +1,4 @@
-"""The figure of linear ICA against the number of segments."""
+"""The figures of linear ICA: against the number of segments, and before and after it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from itertools import cycle
 import numpy as np
 from matplotlib.figure import Figure
 
+from companion.figures import by_setting
+from companion.recorded.store import Result
 from companion.style import COLOURS, floor_band, panels
 from ivae.support.checks import Array
+
+MIXINGS = {"linear": "linear", "orthogonal": "three layers"}
+"""What a preset of the mixing is called in the figure."""
 
 
 def by_segments(
@@ -36,3 +41,20 @@ def by_segments(
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
     axes[0].set_ylabel("MCC after FastICA")
     return figure
+
+
+def before_and_after(cases: Mapping[tuple[str, str], Result], floor: Array) -> Figure:
+    """Draw the MCC of posterior means and of FastICA's signals, pooled and within segments.
+
+    ``cases`` maps laws of the means and presets of the mixing to trainings, two rows each;
+    ``floor`` holds MCCs of random rotations, (R,).
+    """
+    rows = {
+        f"{law.removesuffix(' means')}, {MIXINGS[preset]}{where}": {
+            "posterior means": runs.values[f"{inside}before"],
+            "after FastICA": runs.values[f"{inside}after"],
+        }
+        for (law, preset), runs in cases.items()
+        for where, inside in (("", ""), (", within", "within_"))
+    }
+    return by_setting(rows, floor, x_label="MCC with the sources")

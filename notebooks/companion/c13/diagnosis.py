@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ivae.data import NonstationaryData
 from ivae.models import LatentVariableModel
@@ -120,6 +120,12 @@ def advantage(trained: Account, truth: Account) -> dict[str, Array]:
     return {name: after[name] - before[name] for name in LEVELS}
 
 
+def by_setting(values: ArrayLike, n_datasets: int) -> Array:
+    """Return values (S D, ...), the D datasets of the first of S settings first, as (S, D, ...)."""
+    array = np.asarray(values)
+    return array.reshape(-1, n_datasets, *array.shape[1:])
+
+
 def table(
     account: Account, settings: Sequence[str], scores: Mapping[str, ArrayLike]
 ) -> pd.DataFrame:
@@ -136,7 +142,8 @@ def table(
         "ELBO": account.means["network"],
     } | {name: np.asarray(values, np.float64) for name, values in scores.items()}
     means = {name: v.reshape(len(settings), -1).mean(1) for name, v in columns.items()}
-    return pd.DataFrame(means, index=pd.Index(settings, name="setting"))
+    found = pd.DataFrame(means, index=pd.Index(settings, name="setting"))
+    return found.astype(np.float64)  # Of single precision, rounded numbers show stray digits.
 
 
 def verdict(lead: ArrayLike) -> Verdict:
@@ -162,3 +169,10 @@ def verdict(lead: ArrayLike) -> Verdict:
     ahead = np.cumprod(leads[::-1])[::-1].astype(bool)
     names: tuple[Verdict, ...] = ("likelihood", "gaussian", "diagonal", "network")
     return names[int(ahead.argmax())]
+
+
+def verdicts(lead: Mapping[str, ArrayLike]) -> NDArray[np.str_]:
+    """Return the :func:`verdict` on each of many leads; of each level (...), to (...)."""
+    levels = np.stack([np.asarray(lead[name], np.float64) for name in LEVELS], -1)
+    found = [verdict(one) for one in levels.reshape(-1, len(LEVELS))]
+    return np.array(found).reshape(levels.shape[:-1])

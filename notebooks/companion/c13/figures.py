@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -20,15 +20,15 @@ NARROW = 5.2  # Inches.
 NATS = 1.0  # From here on axes of nats are logarithmic; within, linear.
 
 
-def leads(by_step: Mapping[str, Mapping[float, Array]]) -> Figure:
-    """Draw by how much the trained solution leads the truth, against the decoder variance.
+def leads(variances: Sequence[float], by_step: Mapping[str, Array]) -> Figure:
+    """Draw by how much the trained solution leads the truth, against the S decoder variances.
 
-    ``by_step`` maps names of steps to {decoder variance: leads (D,) of the datasets, in nats}.
+    ``by_step`` maps names of steps to the leads (S, D) of the datasets, in nats.
     """
     figure, (axis,) = _stacked(1, 4.0)
     axis.axhline(0, color="black", lw=1)
-    for place, (name, by_variance) in enumerate(by_step.items()):
-        _through_means(axis, name, by_variance, place)
+    for place, (name, values) in enumerate(by_step.items()):
+        _through_means(axis, name, variances, values, place)
     axis.set(xscale="log", xlabel=r"decoder variance $\sigma^2$ of the model")
     axis.set_yscale("symlog", linthresh=NATS)
     axis.set_ylabel("lead of the trained solution, nats")
@@ -40,17 +40,18 @@ def leads(by_step: Mapping[str, Mapping[float, Array]]) -> Figure:
     return figure
 
 
-def costs(by_place: Mapping[str, Mapping[str, Mapping[float, Array]]]) -> Figure:
+def costs(variances: Sequence[float], by_place: Mapping[str, Mapping[str, Array]]) -> Figure:
     """Draw what each step from log-likelihood to bound costs, one panel for each solution,
     one below the other.
 
-    ``by_place`` maps titles to {name of the cost: {decoder variance: costs (D,) in nats}}.
+    ``by_place`` maps titles to {name of the cost: costs (S, D) in nats}, of D datasets at each of
+    the S decoder variances.
     """
     figure, axes = _stacked(len(by_place), 2.6, sharex=True, sharey=True)
     for axis, (title, by_name) in zip(axes, by_place.items(), strict=True):
         # From 1: a step keeps its colour from figure to figure, and log-likelihood costs nothing.
-        for place, (name, by_variance) in enumerate(by_name.items(), start=1):
-            _through_means(axis, name, by_variance, place)
+        for place, (name, values) in enumerate(by_name.items(), start=1):
+            _through_means(axis, name, variances, values, place)
         axis.set(title=title, xscale="log", ylabel="cost, nats a sample")
         axis.set_yscale("symlog", linthresh=NATS)
         axis.axhline(0, color="black", lw=0.6)
@@ -86,14 +87,14 @@ def drifts(curves: Mapping[str, tuple[Array, Array, Array]], floor: Array) -> Fi
     return figure
 
 
-def _through_means(axis: Axes, name: str, by_variance: Mapping[float, Array], place: int) -> None:
-    where = sorted(by_variance)
+def _through_means(
+    axis: Axes, name: str, variances: Sequence[float], values: Array, place: int
+) -> None:
     colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-    for variance in where:
-        x = np.full(len(by_variance[variance]), variance)
-        axis.plot(x, by_variance[variance], marker, ms=3, mew=0, color=colour, alpha=0.4)
-    means = [by_variance[variance].mean() for variance in where]
-    axis.plot(where, means, color=colour, lw=2, marker=marker, ms=5.5, label=name)
+    order = np.argsort(variances)
+    where, each = np.asarray(variances)[order], np.asarray(values)[order]
+    axis.plot(where, each, marker, ms=3, mew=0, color=colour, alpha=0.4)
+    axis.plot(where, each.mean(1), color=colour, lw=2, marker=marker, ms=5.5, label=name)
 
 
 def _stacked(n: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:

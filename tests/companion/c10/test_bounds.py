@@ -6,6 +6,7 @@ from scipy.stats import multivariate_normal
 
 from companion.c10 import bounds
 from companion.recorded import trained as trainings
+from ivae import data
 
 SIZES = {"n_latents": 2, "n_observed": 2, "n_segments": 3, "samples_per_segment": 100}
 SIZES |= {"nested": True, "hidden": 10, "steps": 40, "batch_size": 64}
@@ -40,3 +41,16 @@ def test_no_encoder_does_better_than_the_best_posteriors():
     truth = values["bound_truth"]
     assert truth[0] == truth[1] != truth[2]
     assert len(set(values["bound_own"])) == 3
+
+
+def test_the_mean_gap_of_a_linear_mixing_is_that_of_its_precisions():
+    """The posterior's precision in a segment is diag(1 / v) + F F' / sigma^2, at every row."""
+    orthogonal = data.generate("linear", 1, 3, 3, 4, 50)
+    assert bounds.mean_gap([orthogonal]) == pytest.approx(0, abs=1e-10)
+    skewed = data.generate("linear", 2, 3, 3, 4, 50, condition=4.0, noise_variance=0.2)
+    (matrix,) = skewed.mixing.matrices
+    precisions = [np.diag(1 / v) + matrix @ matrix.T / 0.2 for v in skewed.variance]
+    gaps = [(np.log(np.diag(p)).sum() - np.linalg.slogdet(p)[1]) / 2 for p in precisions]
+    assert np.ptp(gaps) > 0.01
+    assert bounds.mean_gap([skewed]) == pytest.approx(np.mean(gaps))
+    assert bounds.mean_gap([skewed, orthogonal]) == pytest.approx(np.mean(gaps) / 2)

@@ -141,3 +141,24 @@ def test_a_table_has_the_means_of_each_setting():
     assert found.loc["b"].tolist() == pytest.approx([3, -1, -1, -1, 0, 0.8])
     steps = ["Gaussian", "diagonal", "network"]
     np.testing.assert_allclose(found["log p(x|u)"] + found[steps].sum(axis=1), found["ELBO"])
+
+
+def test_settings_come_first_and_datasets_second():
+    settings, datasets, rest = np.indices((3, 2, 4))
+    given = (100 * settings + 10 * datasets + rest).reshape(6, 4)
+    found = diagnosis.by_setting(given, 2)
+    assert found.shape == (3, 2, 4)
+    assert found[2, 1].tolist() == [210, 211, 212, 213]
+    assert diagnosis.by_setting(given[:, 0], 2)[1].tolist() == [100, 110]
+
+
+def test_every_lead_has_its_own_verdict():
+    leads = np.array([[[-1, -1, -1, 1], [1, 1, 1, 1]], [[-1, -1, 1, 1], [-1, 1, 1, 1]]])
+    found = diagnosis.verdicts(dict(zip(diagnosis.LEVELS, np.moveaxis(leads, -1, 0), strict=True)))
+    assert found.tolist() == [["network", "likelihood"], ["diagonal", "gaussian"]]
+
+
+def test_rounded_numbers_of_a_table_are_round():
+    rows = [np.full((1, 3), level, np.float32) for level in (-529.6789, -530, -531, -532.3)]
+    found = diagnosis.table(Account(*rows, rows[0]), ["a"], {}).round(2)
+    assert found.loc["a", "log p(x|u)"] == -529.68

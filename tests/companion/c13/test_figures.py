@@ -8,9 +8,11 @@ from companion.c13 import figures
 pytestmark = pytest.mark.usefixtures("book_style")
 
 
-def by_variance(seed, variances=(0.01, 1.0, 1e-5)):
-    rng = np.random.default_rng(seed)
-    return {v: rng.normal(0, 10, 3) for v in variances}
+VARIANCES = (0.01, 1.0, 1e-5)
+
+
+def by_variance(seed):
+    return np.random.default_rng(seed).normal(0, 10, (3, 4))
 
 
 def points(axis):
@@ -28,16 +30,14 @@ def labels(figure):
 
 def test_leads_show_every_dataset_and_join_means_in_order():
     given = {"likelihood": by_variance(0), "diagonal": by_variance(1)}
-    figure = figures.leads(given)
+    figure = figures.leads(VARIANCES, given)
     (axis,) = figure.axes
     for values in given.values():
-        for variance, each in values.items():
+        for variance, each in zip(VARIANCES, values, strict=True):
             assert {(variance, y) for y in each} <= points(axis)
     means = [one for one in axis.lines if one.get_label() in given]
     assert [line.get_xdata().tolist() for line in means] == [[1e-5, 0.01, 1.0]] * 2
-    np.testing.assert_allclose(
-        means[1].get_ydata(), [given["diagonal"][v].mean() for v in (1e-5, 0.01, 1.0)]
-    )
+    np.testing.assert_allclose(means[1].get_ydata(), given["diagonal"].mean(1)[[2, 0, 1]])
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "symlog")
     assert labels(figure) == ["likelihood", "diagonal"]
     markers = {line.get_marker() for line in means}
@@ -45,9 +45,8 @@ def test_leads_show_every_dataset_and_join_means_in_order():
 
 
 def test_costs_have_a_panel_for_each_solution_on_one_scale():
-    figure = figures.costs(
-        {"truth": {"network": by_variance(2)}, "end": {"network": by_variance(3)}}
-    )
+    given = {"truth": {"network": by_variance(2)}, "end": {"network": by_variance(3)}}
+    figure = figures.costs(VARIANCES, given)
     assert [axis.get_title() for axis in figure.axes] == ["truth", "end"]
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     assert labels(figure) == ["network"]
