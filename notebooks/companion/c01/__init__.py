@@ -4,6 +4,7 @@ May import ivae and the shared modules of companion; imported by chapter 1 alone
 """
 
 from companion.c01 import (
+    agreement,
     comparisons,
     constructions,
     experiments,
@@ -13,6 +14,7 @@ from companion.c01 import (
 )
 
 __all__ = [
+    "agreement",
     "comparisons",
     "constructions",
     "experiments",

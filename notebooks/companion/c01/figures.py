@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -12,8 +12,30 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike
 
 from companion import style
+from companion.c01.constructions import turn
+from companion.figures import scatters
 from companion.style import COLOURS, GREY, panels
+from ivae.metrics import mcc
 from ivae.support.checks import Array
+
+
+def turned(z: Array, decode: Callable[[Array], Array], marked: Array, degrees: float) -> Figure:
+    """Draw latents z (N, 2) turned by an angle in degrees, beside their observations f(z).
+
+    These stay as they are, since the decoder of the turned latents turns them back. Colour is the
+    direction in z; the ``marked`` latents (K, 2) are numbered in both panels.
+    """
+    rotation = turn(degrees)
+    other = z @ rotation.T
+    title, seen = f"$z'$: MCC with $z$ {mcc(z, other):.2f}", "observations $x$"
+    return scatters(
+        {title: other, seen: decode(z)},
+        np.arctan2(z[:, 1], z[:, 0]),
+        ("z'", "x"),
+        {title: marked @ rotation.T, seen: decode(marked)},
+        width=5.4,
+        half_widths=(4.2, None),
+    )
 
 
 def scatter_rows(

@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 3 alone.
 """
 
-from companion.c03 import erasing_noise, experiments, figures, level_sets
+from companion.c03 import bounds, erasing_noise, experiments, figures, level_sets
 
-__all__ = ["erasing_noise", "experiments", "figures", "level_sets"]
+__all__ = ["bounds", "erasing_noise", "experiments", "figures", "level_sets"]

@@ -46,6 +46,11 @@ def noisy_density(u: int, x: Array, rippled: bool = False) -> Array:
     return np.array([law.density(point - inner) @ weights for point in x])
 
 
+def total_variation(x: Array, one: Array, other: Array) -> float:
+    """Return half the integral of |p - p'|, of two densities' values (G,) at evenly spaced x."""
+    return float(0.5 * np.abs(one - other).sum() * (x[1] - x[0]))
+
+
 def statistic(x: Array, rippled: bool = False) -> Array:
     """Return T(x) = log p_1(x) / p_0(x), or T'(x), (G,)."""
     return np.asarray(np.log(density(1, x) / density(0, x, rippled)))

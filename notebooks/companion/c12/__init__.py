@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 12 alone.
 """
 
-from companion.c12 import bits, discrete, experiments, figures
+from companion.c12 import bits, discrete, experiments, figures, reached
 
-__all__ = ["bits", "discrete", "experiments", "figures"]
+__all__ = ["bits", "discrete", "experiments", "figures", "reached"]

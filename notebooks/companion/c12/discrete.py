@@ -113,6 +113,22 @@ def cdf_gap(decode: Decoder, other: Decoder, grid: LatentGrid, s: Array) -> Arra
     return np.stack(gaps, -1)
 
 
+def square(axis: Array) -> Array:
+    """Return the points (G^2, 2) of latent space of which either latent is on an axis (G,)."""
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+
+
+def probability_map(decode: Decoder, axis: Array) -> Array:
+    """Return P(x_j = 1|z) over the :func:`square` of an axis (G,), (G, G, d), z_1 first."""
+    return np.asarray(expit(decode(square(axis)))).reshape(len(axis), len(axis), -1)
+
+
+def logit_gap(decode: Decoder, other: Decoder, grid: LatentGrid) -> float:
+    """Return the largest root mean squared difference of a logit, over the prior of all u."""
+    difference = other(grid.z) - decode(grid.z)
+    return float(np.sqrt(grid.weights.mean(0) @ difference**2).max())
+
+
 class Twin(NamedTuple):
     """A decoder f'(z) = z V + sum_k c_k b_k(z) with the same P(x|u) as f.
 

@@ -8,6 +8,22 @@ from companion.c01 import figures
 pytestmark = pytest.mark.usefixtures("book_style")
 
 
+def test_latents_turn_and_what_they_make_does_not():
+    z = np.random.default_rng(0).standard_normal((40, 2))
+    marked = np.array([[1.0, 0.0], [0.0, 2.0]])
+    for degrees, score in ((0, "1.00"), (90, "1.00")):
+        left, right = figures.turned(z, lambda z: 3 * z**3, marked, degrees).axes
+        assert left.get_title().endswith(score)
+        turned = z if degrees == 0 else np.column_stack((-z[:, 1], z[:, 0]))
+        np.testing.assert_allclose(left.collections[0].get_offsets(), turned, atol=1e-12)
+        np.testing.assert_allclose(right.collections[0].get_offsets(), 3 * z**3)
+        first = [float(line.get_xdata()[0]) for line in left.lines]
+        np.testing.assert_allclose(first, [1, 0] if degrees == 0 else [0, -2], atol=1e-12)
+        np.testing.assert_allclose([line.get_xdata()[0] for line in right.lines], [3, 0])
+    left, _ = figures.turned(z, lambda z: z, marked, 45).axes
+    assert not left.get_title().endswith("1.00")
+
+
 def test_rows_of_clouds_share_their_columns_limits_and_show_every_point():
     rng = np.random.default_rng(1)
     clouds = rng.standard_normal((2, 3, 50, 2)) * [[[[1.0]], [[2]], [[3]]], [[[4]], [[5]], [[6]]]]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 
 from companion.c03 import erasing_noise
 from ivae.theory.equivalence import fit_equivalence
@@ -27,11 +27,17 @@ def test_noise_makes_the_two_equal(u):
     assert plain.max() > 0.05
 
 
+def test_total_variation_is_the_largest_difference_of_a_probability():
+    """Of two Gaussians moved by 2 apart it is 2 Phi(1) - 1."""
+    x = np.linspace(-9, 11, 4001)
+    found = erasing_noise.total_variation(x, norm.pdf(x), norm.pdf(x, 2))
+    assert found == pytest.approx(2 * norm.cdf(1) - 1, abs=1e-5)
+    assert erasing_noise.total_variation(x, norm.pdf(x), norm.pdf(x)) == 0
+
+
 def test_without_noise_they_differ_and_are_not_equivalent():
-    difference = (
-        np.abs(erasing_noise.density(0, WIDE) - erasing_noise.density(0, WIDE, True)).sum() * 0.01
-    )
-    assert difference / 2 > 0.1  # Total variation.
+    both = (erasing_noise.density(0, WIDE, which) for which in (False, True))
+    assert erasing_noise.total_variation(WIDE, *both) > 0.1
     x = erasing_noise.draw(np.random.default_rng(0), 0, 2000, rippled=False, noisy=False)[:, 0]
     first, second = (erasing_noise.statistic(x, which)[:, None] for which in (False, True))
     assert fit_equivalence(first, second).r2[0] < 0.95

@@ -114,6 +114,23 @@ def test_least_difference_undoes_order_and_signs_and_nothing_else(pair):
     assert discrete.least_difference(linear, pair, z) > 0.1
 
 
+def test_a_map_of_probabilities_is_indexed_by_latents():
+    axis = np.linspace(-1, 2, 5)
+    found = discrete.probability_map(linear, axis)
+    assert found.shape == (5, 5, 3)
+    for i, j in ((0, 0), (1, 3), (4, 2)):
+        expected = expit(linear(np.array([axis[i], axis[j]])))
+        np.testing.assert_allclose(found[i, j], expected)
+    np.testing.assert_array_equal(discrete.square(axis)[1], [-1, axis[1]])
+
+
+def test_the_gap_of_logits_is_the_root_of_a_mean_square_over_the_prior():
+    other = MATRIX + np.array([[0.0, 0.5, 0.0], [0.1, 0.0, 0.0]])
+    found = discrete.logit_gap(linear, lambda z: z @ other, GRID)
+    assert found == pytest.approx(0.5 * np.sqrt(VARIANCE[:, 0].mean()), rel=1e-9)
+    assert discrete.logit_gap(linear, linear, GRID) == 0
+
+
 def test_the_jacobian_is_that_of_finite_differences(pair):
     """And it has full rank, so that an exact solution is near."""
     found = discrete.exact_nearby(pair, GRID)
