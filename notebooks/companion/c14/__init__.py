@@ -3,6 +3,6 @@
 May import ivae and the shared modules of companion; imported by chapter 14 alone.
 """
 
-from companion.c14 import experiments, figures, known_sources
+from companion.c14 import experiments, figures, known_sources, mixtures
 
-__all__ = ["experiments", "figures", "known_sources"]
+__all__ = ["experiments", "figures", "known_sources", "mixtures"]
