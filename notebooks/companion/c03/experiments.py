@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from companion.c03 import erasing_noise, level_sets
 from companion.recorded import trained
@@ -15,6 +14,7 @@ from companion.recorded.experiment import Experiment, Outcome, Run, nudged, one_
 from companion.scores import fresh_rows, scores
 from companion.simulation import simulate
 from companion.two_sample import energy_test
+from companion.whitening import whitening
 from ivae import data, models, train
 from ivae.data import NonstationaryData
 from ivae.schedules import Schedule
@@ -119,15 +119,6 @@ def curved(seed: int, samples_per_segment: int) -> NonstationaryData:
 
 DATASETS = {"squares": squares, "location": location, "curved": curved}
 """Of a seed and a number of samples per segment."""
-
-
-def whitening(x: ArrayLike) -> Callable[[ArrayLike], Array]:
-    """Return the symmetric transform that gives x (N, d) mean 0 and covariance I, for any rows."""
-    array = np.asarray(x, np.float64)
-    mean = array.mean(0)
-    values, vectors = np.linalg.eigh(np.cov(array.T, bias=True))
-    matrix = (vectors / np.sqrt(values)) @ vectors.T
-    return lambda rows: np.asarray((np.asarray(rows, np.float64) - mean) @ matrix)
 
 
 def _alike(run: Run) -> Hashable:

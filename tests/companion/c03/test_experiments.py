@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from companion.c03 import experiments
-from companion.whitening import whiten
 from ivae.theory import equivalence, rank
 
 TESTS = {"seed": 1, "n_tests": 12, "size_erased": 300, "size_moved": 200, "n_permutations": 39}
@@ -102,14 +101,6 @@ def test_only_means_move_in_location_and_they_are_not_the_draws():
     np.testing.assert_array_equal(
         one.mixing.matrices[0], experiments.squares(1, 50).mixing.matrices[0]
     )
-
-
-def test_whitening_is_learned_from_some_rows_and_applied_to_others():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((50, 3)) @ rng.standard_normal((3, 3)) + 1
-    see = experiments.whitening(x)
-    np.testing.assert_allclose(see(x), whiten(x), atol=1e-9)
-    np.testing.assert_allclose(see(x[:1]), whiten(x)[:1], atol=1e-9)
 
 
 def test_gaps_at_the_truth_and_after_training():
