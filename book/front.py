@@ -1,17 +1,23 @@
-"""Say on the front pages what the recipe of chapter 14 reached on the datasets it was not made on.
+"""Say and show on the front pages what was recorded.
 
     python book/front.py
 
-reads the result book/results/14_beyond/recoveries, and writes the sentence between its marks in
-README.md and in book/index.md.
+writes what the recipe of chapter 14 reached on the datasets it was not made on, from the result
+book/results/14_beyond/recoveries, between its marks in README.md and in book/index.md; and README's
+picture, which is that of chapter 6 where it was last executed.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import sys
 from pathlib import Path
 
+import nbformat
 from marks import between
+from PIL import Image, PngImagePlugin
 
 from companion.recorded import store
 from ivae.support.records import write_atomically
@@ -22,6 +28,9 @@ PAGES = {
     ROOT / "README.md": "[chapter 14](notebooks/14_beyond.ipynb)",
     ROOT / "book" / "index.md": "{doc}`../notebooks/14_beyond`",
 }
+PICTURE = ROOT / "book" / "_static" / "figure_2a.png"
+FIGURE, CHAPTER = "fig_2a_released", "06_figure_2"
+EXECUTED = ROOT / "_build" / "executed" / f"{CHAPTER}.ipynb"
 MARKS = ("<!-- beyond -->", "<!-- end of beyond -->")
 
 
@@ -38,14 +47,36 @@ def sentence(recoveries: store.Result, link: str) -> str:
     )
 
 
+def fingerprint(folder: Path) -> str:
+    """Return what a picture carries of the results in a folder that it was drawn from."""
+    files = sorted(folder.glob("*.json"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def picture(notebook: nbformat.NotebookNode, drawn_from: str) -> bytes:
+    """Return the figure of an executed chapter 6, which says in itself what it was drawn from."""
+    (found,) = (
+        output.data["image/png"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.get("metadata", {}).get("scrapbook", {}).get("name") == FIGURE
+    )
+    notes, file = PngImagePlugin.PngInfo(), io.BytesIO()
+    notes.add_text("Results", drawn_from)
+    Image.open(io.BytesIO(base64.b64decode(found))).save(file, "PNG", pnginfo=notes, optimize=True)
+    return file.getvalue()
+
+
 def write() -> None:
-    """Write the sentence to every front page, where there is a result."""
-    if not RECOVERIES.with_suffix(".json").exists():
-        return
-    recoveries = store.load(RECOVERIES)
-    for page, link in PAGES.items():
-        text = page.read_text(encoding="utf-8")
-        write_atomically(page, between(text, MARKS, sentence(recoveries, link), page.name))
+    """Write the sentence to every front page, and the picture, where there is something for it."""
+    if RECOVERIES.with_suffix(".json").exists():
+        recoveries = store.load(RECOVERIES)
+        for page, link in PAGES.items():
+            text = page.read_text(encoding="utf-8")
+            write_atomically(page, between(text, MARKS, sentence(recoveries, link), page.name))
+    if EXECUTED.exists():
+        drawn_from = fingerprint(ROOT / "book" / "results" / CHAPTER)
+        write_atomically(PICTURE, picture(nbformat.read(EXECUTED, as_version=4), drawn_from))
 
 
 if __name__ == "__main__":

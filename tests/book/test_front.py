@@ -1,9 +1,14 @@
-"""The front pages say what the recorded recoveries of chapter 14 say."""
+"""The front pages say and show what was recorded."""
+
+import base64
+import io
 
 import front
+import nbformat
 import numpy as np
 import pytest
 from marks import between
+from PIL import Image
 
 from companion.recorded import store
 
@@ -52,6 +57,7 @@ def test_pages_are_written_from_the_result(tmp_path, monkeypatch):
     page.write_text(f"{front.MARKS[0]}\n{front.MARKS[1]}\n", encoding="utf-8")
     monkeypatch.setattr(front, "PAGES", {page: "there"})
     monkeypatch.setattr(front, "RECOVERIES", tmp_path / "recoveries")
+    monkeypatch.setattr(front, "EXECUTED", tmp_path / "none.ipynb")
     front.write()
     assert "there" not in page.read_text(encoding="utf-8")
     store.save(RECORDED, front.RECOVERIES)
@@ -63,3 +69,24 @@ def test_pages_are_written_from_the_result(tmp_path, monkeypatch):
 def test_the_front_pages_agree_with_the_recorded_result(page):
     recorded = store.load(front.RECOVERIES)
     assert front.sentence(recorded, front.PAGES[page]) in page.read_text(encoding="utf-8")
+
+
+def test_the_picture_is_the_chapters_and_says_what_it_was_drawn_from():
+    drawn, other = (Image.new("RGB", (4, 3), colour) for colour in ("red", "blue"))
+    notebook = nbformat.v4.new_notebook()
+    for name, image in (("fig_2b", other), (front.FIGURE, drawn)):
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        data = {"image/png": base64.b64encode(file.getvalue()).decode()}
+        scrapbook = {"scrapbook": {"name": name}}
+        output = nbformat.v4.new_output("display_data", data, metadata=scrapbook)
+        notebook.cells.append(nbformat.v4.new_code_cell(outputs=[output]))
+    found = Image.open(io.BytesIO(front.picture(notebook, "abc")))
+    assert found.text == {"Results": "abc"}
+    assert found.convert("RGB").getpixel((2, 2)) == (255, 0, 0)
+
+
+def test_readmes_picture_was_drawn_from_the_results_that_are_there():
+    """Else it must be drawn anew: python book/build.py --mode full."""
+    results = front.ROOT / "book" / "results" / front.CHAPTER
+    assert Image.open(front.PICTURE).text["Results"] == front.fingerprint(results)
