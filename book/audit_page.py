@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from companion.recorded.audit import SIZE, Audited, alarms, chance_to_find, of_experiments
+import numpy as np
+
+from companion.recorded.audit import (
+    SIZE,
+    Audited,
+    alarms,
+    chance_to_find,
+    joined,
+    of_experiments,
+)
 
 MARK = "% the audit goes here"
 SHARES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -30,7 +39,8 @@ def report(by_chapter: Mapping[str, Sequence[Audited]]) -> int:
     for one in (one for one in every if one.experiment in wrong):
         print(
             f"audit FAILED: {one.experiment}, run {one.run} ({one.what}): {one.number} "
-            f"{one.recorded:.6g} recorded, {one.again:.6g} now; {one.worst} decides, p {one.p:.1e}",
+            f"{one.recorded:.6g} recorded, {one.again:.6g} now; {one.worst} differs most, p "
+            f"{one.p:.1e}, of all runs of this result {one.p_of_all:.1e}",
             file=sys.stderr,
             flush=True,
         )
@@ -51,8 +61,9 @@ def tables(
     verdict = (
         f"This build made {len(every)} runs of {len(p_values)} results again, in "
         f"{seconds / 60:.0f} minutes of one core. The smallest p-value of a result is "
-        f"{p_values[least]:.2g} ({least}); times {len(p_values)} results it would have to be below "
-        f"{SIZE / 2:g} for the build to fail."
+        f"{p_values[least]:.2g} ({least}), times {len(p_values)} results; Fisher's of all results "
+        f"together is {joined(p_values.values()):.2g}. Had one of these two been below "
+        f"{SIZE / 2:g}, there would be no book."
     )
     parts = [verdict, "### Runs made again", _runs(every), "### Results", _results(results)]
     return "\n\n".join([*parts, "### What such a sample finds", _chances(results, len(every))])
@@ -63,10 +74,14 @@ def _runs(every: Sequence[Audited]) -> str:
     rows.append("|---|---|---|---|---|---|---|---|")
     for one in every:
         rows.append(
-            f"| {one.experiment} | {one.run}: {one.what} | {one.number} | {one.recorded:.4f} | "
-            f"{one.again:.4f} | {one.difference:.1e} | {one.p:.2f} | {one.seconds_again:.0f} |"
+            f"| {one.experiment} | {one.run}: {one.what} | {one.number} | {_shown(one.recorded)} | "
+            f"{_shown(one.again)} | {one.difference:.1e} | {one.p:.2f} | {one.seconds_again:.0f} |"
         )
     return "\n".join(rows)
+
+
+def _shown(value: float) -> str:
+    return "diverged" if np.isnan(value) else f"{value:.4f}"
 
 
 def _results(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

@@ -31,7 +31,9 @@ from benchmark_tables import speed_tables
 from marks import between
 
 from companion.recorded.audit import Audited
+from ivae.support import records
 from ivae.support.progress import ProgressLine
+from ivae.support.records import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -57,25 +59,29 @@ def main() -> int:
     """Build the book; return 0, or 1 when a chapter, the audit or the rendering failed."""
     arguments = _arguments()
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    chosen = _chosen(chapters, arguments.chapters)
+    named = _named(chapters, arguments.chapters)
+    chosen = _with_unfinished(chapters, named)
     given = {"seed": arguments.seed}
     audit = {"audit": arguments.audit, "audit_seed": arguments.audit_seed}
-    if arguments.mode == "full" and not execute(chosen, "full", given):
+    if arguments.mode == "full" and not execute(named, "full", given):
         return 1
     if not execute(chosen, "recorded", given | audit):
+        return 1
+    if audit_page.report(audited(chapters)):
         return 1
     if arguments.mode == "full":
         verdicts.write()
         front.write()
+        if any(one.stem == front.CHAPTER for one in chosen):
+            front.draw()
     overlay(chapters)
-    failed = audit_page.report(audited(chapters))
-    return render() or failed
+    return render()
 
 
 def audited(chapters: list[Path]) -> dict[str, list[Audited]]:
     """Return the runs of each chapter that its last execution made again."""
     return {
-        chapter.stem: [Audited(**row) for row in _read_record(chapter)["values"].get("audited", [])]
+        chapter.stem: [Audited(**row) for row in _read_record(chapter).values["audited"]]
         for chapter in chapters
     }
 
@@ -200,19 +206,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chosen(chapters: list[Path], starts: list[str] | None) -> list[Path]:
-    """Return the chapters named, and those that have not run to their end yet."""
+def _named(chapters: list[Path], starts: list[str] | None) -> list[Path]:
+    """Return the chapters whose names start so, all where nothing is given."""
     if starts is None:
         return chapters
     for start in starts:
         if not any(chapter.name.startswith(start) for chapter in chapters):
             known = ", ".join(chapter.stem for chapter in chapters)
             raise SystemExit(f"no chapter starts with {start!r}; the chapters are {known}.")
-    return [
-        chapter
-        for chapter in chapters
-        if chapter.name.startswith(tuple(starts)) or not _record(chapter).exists()
-    ]
+    return [chapter for chapter in chapters if chapter.name.startswith(tuple(starts))]
+
+
+def _with_unfinished(chapters: list[Path], named: list[Path]) -> list[Path]:
+    """Return the chapters named, and those that have not run to their end yet."""
+    return [one for one in chapters if one in named or not _record(one).exists()]
 
 
 def _record(chapter: Path) -> Path:
@@ -220,13 +227,13 @@ def _record(chapter: Path) -> Path:
     return RECORDS / f"{chapter.stem}.json"
 
 
-def _read_record(chapter: Path) -> dict[str, Any]:
-    return dict(json.loads(_record(chapter).read_text(encoding="utf-8")))
+def _read_record(chapter: Path) -> Record:
+    return records.load(_record(chapter))
 
 
 def _results(chapters: list[Path]) -> dict[str, list[dict[str, Any]]]:
     """Return what each chapter's record says of its results."""
-    return {one.stem: _read_record(one)["values"].get("results", []) for one in chapters}
+    return {one.stem: _read_record(one).values["results"] for one in chapters}
 
 
 def _execute_one(chapter: Path, mode: str, given: dict[str, Any], workers: int) -> Outcome:
@@ -270,19 +277,18 @@ def _failure(chapter: Path) -> str:
     return head + (EXECUTED / f"{chapter.stem}.log").read_text(encoding="utf-8")
 
 
-def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
+def _execution_table(executions: list[tuple[Path, Any, Record]]) -> str:
     rows = [
-        "| chapter | mode | runs made again | executed (UTC) | seconds |",
-        "|---|---|---|---|---|",
+        "| chapter | runs made again | executed (UTC) | seconds |",
+        "|---|---|---|---|",
     ]
     for chapter, papermill, record in executions:
-        settings, provenance = record["settings"], record["provenance"]
+        executed = record.provenance["date"][:16].replace("T", " ")
         rows.append(
-            f"| [](../notebooks/{chapter.name}) | {settings['mode']} | "
-            f"{len(record['values'].get('audited', []))} | "
-            f"{provenance['date'][:16].replace('T', ' ')} | {papermill['duration']:.0f} |"
+            f"| [](../notebooks/{chapter.name}) | {len(record.values['audited'])} | "
+            f"{executed} | {papermill['duration']:.0f} |"
         )
-    provenance = executions[-1][2]["provenance"]
+    provenance = executions[-1][2].provenance
     versions = ", ".join(f"{name} {version}" for name, version in provenance["packages"].items())
     rows += [
         "",
@@ -292,11 +298,11 @@ def _execution_table(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
     return "\n".join(rows)
 
 
-def _footer(executions: list[tuple[Path, Any, dict[str, Any]]]) -> str:
-    records = [record for _, _, record in executions]
-    again = sum(len(record["values"].get("audited", [])) for record in records)
-    last = max(record["provenance"]["date"] for record in records)
-    commit = str(records[-1]["provenance"]["commit"])
+def _footer(executions: list[tuple[Path, Any, Record]]) -> str:
+    of_all = [record for _, _, record in executions]
+    again = sum(len(record.values["audited"]) for record in of_all)
+    last = max(record.provenance["date"] for record in of_all)
+    commit = str(of_all[-1].provenance["commit"])
     short = commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
     seconds = sum(papermill["duration"] for _, papermill, _ in executions)
     return (

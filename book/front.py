@@ -3,8 +3,8 @@
     python book/front.py
 
 writes what the recipe of chapter 14 reached on the datasets it was not made on, from the result
-book/results/14_beyond/recoveries, between its marks in README.md and in book/index.md; and README's
-picture, which is that of chapter 6 where it was last executed.
+book/results/14_beyond/recoveries, between its marks in README.md and in book/index.md. README's
+picture is that of chapter 6; book/build.py writes it once it has executed that chapter.
 """
 
 from __future__ import annotations
@@ -68,15 +68,17 @@ def picture(notebook: nbformat.NotebookNode, drawn_from: str) -> bytes:
 
 
 def write() -> None:
-    """Write the sentence to every front page, and the picture, where there is something for it."""
-    if RECOVERIES.with_suffix(".json").exists():
-        recoveries = store.load(RECOVERIES)
-        for page, link in PAGES.items():
-            text = page.read_text(encoding="utf-8")
-            write_atomically(page, between(text, MARKS, sentence(recoveries, link), page.name))
-    if EXECUTED.exists():
-        drawn_from = fingerprint(ROOT / "book" / "results" / CHAPTER)
-        write_atomically(PICTURE, picture(nbformat.read(EXECUTED, as_version=4), drawn_from))
+    """Write the sentence to every front page."""
+    recoveries = store.load(RECOVERIES)
+    for page, link in PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        write_atomically(page, between(text, MARKS, sentence(recoveries, link), page.name))
+
+
+def draw() -> None:
+    """Write README's picture, from a chapter 6 that was executed on the results that are there."""
+    drawn_from = fingerprint(ROOT / "book" / "results" / CHAPTER)
+    write_atomically(PICTURE, picture(nbformat.read(EXECUTED, as_version=4), drawn_from))
 
 
 if __name__ == "__main__":

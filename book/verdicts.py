@@ -89,7 +89,7 @@ class Verdict:
     command
         What repeats them.
     seconds
-        What the chapter's record says that its runs took.
+        What the chapter's recorded runs took.
     """
 
     claim: str
@@ -142,25 +142,20 @@ def verdict_on(claim: Claim, record: Record) -> Verdict:
     if claim.measure not in record.values:
         raise ValueError(f"claim {claim.id}: the record {record.name} has no {claim.measure}.")
     values = np.ravel(record.values[claim.measure])
-    results = record.values.get("results", [])
-    seconds = sum(one["seconds"] for one in results) or record.provenance["seconds"]
     return Verdict(
         claim.id,
         judge(claim, values),
         *(float(f(values)) for f in (np.median, np.min, np.max)),
         len(values),
         command_of(claim.chapter),
-        float(seconds),
+        float(sum(one["seconds"] for one in record.values["results"])),
     )
 
 
 def verdicts(claims: Sequence[Claim], records: Path = RECORDS) -> dict[str, Verdict]:
-    """Return the verdicts on all claims whose chapters have a record in a folder."""
-    paths = {claim.id: records / f"{claim.chapter}.json" for claim in claims}
+    """Return the verdicts on all claims, by the chapters' records in a folder."""
     return {
-        claim.id: verdict_on(claim, load(paths[claim.id]))
-        for claim in claims
-        if paths[claim.id].exists()
+        claim.id: verdict_on(claim, load(records / f"{claim.chapter}.json")) for claim in claims
     }
 
 
@@ -176,8 +171,7 @@ def summary(full: Mapping[str, Verdict]) -> str:
 def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
     """Return the results page's tables."""
     rows = [["claim", "verdict", "paper", "ours: median (range)"], ["---"] * 4]
-    judged = [claim for claim in claims if claim.id in full]
-    for claim in judged:
+    for claim in claims:
         one = full[claim.id]
         repetitions = f"{one.seeds} repetitions ({claim.repetition})"
         rows.append(
@@ -189,8 +183,8 @@ def results_page(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
             ]
         )
     costs = [["chapter", "makes its results anew", "seconds of training"], ["---"] * 3]
-    for chapter in dict.fromkeys(claim.chapter for claim in judged):
-        one = next(full[claim.id] for claim in judged if claim.chapter == chapter)
+    for chapter in dict.fromkeys(claim.chapter for claim in claims):
+        one = next(full[claim.id] for claim in claims if claim.chapter == chapter)
         link = f"[chapter {int(chapter[:2])}](../notebooks/{chapter}.ipynb)"
         costs.append([link, f"`{one.command}`", f"{one.seconds:,.0f}"])
     return f"{summary(full)}\n\n{_table(rows)}\n\n{_table(costs)}"
@@ -201,8 +195,7 @@ def readme_table(claims: Sequence[Claim], full: Mapping[str, Verdict]) -> str:
     paper = {claim.id: claim.paper for claim in claims}
     rows = [["claim", "paper", "ours: median (range)", "verdict"], ["---"] * 4]
     for name, words in SHOWN.items():
-        if name in full:
-            rows.append([words, paper[name], _range(full[name]), full[name].verdict])
+        rows.append([words, paper[name], _range(full[name]), full[name].verdict])
     return f"{summary(full)} Some of them:\n\n{_table(rows)}"
 
 
@@ -213,7 +206,7 @@ def as_json(full: Mapping[str, Verdict]) -> str:
 
 
 def write() -> dict[str, Verdict]:
-    """Judge the records that there are; write verdicts.json and the tables of both pages."""
+    """Judge by the chapters' records; write verdicts.json and the tables of both pages."""
     claims = load_claims()
     full = verdicts(claims)
     write_atomically(VERDICTS, as_json(full))

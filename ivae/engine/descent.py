@@ -10,7 +10,6 @@ from torch import Tensor
 from ivae.engine.processes import keep_freed_memory
 from ivae.schedules import half_cosine
 from ivae.support.checks import positive_number, whole_number
-from ivae.support.progress import ProgressLine
 
 N_CHECKS = 20  # Times that a training looks at what was held out.
 
@@ -20,7 +19,6 @@ def minimise(
     parameters: Iterable[Tensor],
     batches: Iterable[tuple[Tensor, ...]],
     n_steps: int,
-    label: str | None,
     learning_rate: float = 0.01,
     *,
     warm_up: int = 0,
@@ -38,8 +36,6 @@ def minimise(
         What is trained, the member axis first.
     batches, n_steps
         Minibatches, as many at least as there are steps; and their number.
-    label
-        Name on the progress line; None for no line.
     learning_rate
         Adam's, at the start.
     warm_up
@@ -50,7 +46,7 @@ def minimise(
         were best by it. One that has diverged before the first of the 20 stays so, for the caller
         to see.
     note
-        Gets the share of the steps made, 20 times, in place of the line.
+        Gets the share of the steps made, 20 times.
 
     Raises
     ------
@@ -64,18 +60,18 @@ def minimise(
     trained = list(parameters)
     adam = torch.optim.Adam(trained, fused=True)
     best = None if held_out is None else _Best(trained, held_out)
-    with ProgressLine(label or "", shown=label is not None) as line:
-        for step, batch in zip(range(n_steps), batches, strict=False):
-            rate = learning_rate * float(half_cosine(step / n_steps))
-            adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
-            adam.zero_grad()
-            loss(*batch).backward()
-            adam.step()
-            made = step + 1
-            if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
-                (note or line.report_share)(made / n_steps)
-                if best is not None:
-                    best.look()
+    for step, batch in zip(range(n_steps), batches, strict=False):
+        rate = learning_rate * float(half_cosine(step / n_steps))
+        adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / max(warm_up, 1))
+        adam.zero_grad()
+        loss(*batch).backward()
+        adam.step()
+        made = step + 1
+        if made * N_CHECKS // n_steps > step * N_CHECKS // n_steps:
+            if note is not None:
+                note(made / n_steps)
+            if best is not None:
+                best.look()
     if best is not None:
         best.restore()
 

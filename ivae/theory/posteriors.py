@@ -225,7 +225,7 @@ def fit_gaussians(
         return -(problem.log_joint(q.sample(noise)) - q.log_density(noise)).mean(1).sum()
 
     draws = ((_normal(problem, 4, generator),) for _ in range(n_steps))
-    minimise(loss, parameters, draws, n_steps, None, LEARNING_RATE)
+    minimise(loss, parameters, draws, n_steps, LEARNING_RATE)
     with torch.no_grad():
         return posteriors()
 

@@ -132,7 +132,7 @@ def _teach(
 
     batches = Minibatches(both, u, seeds, batch_size, 0.0, (0,))
     n_steps = n_steps or epochs * batches.steps_per_epoch
-    minimise(error, parameters, batches, n_steps, None, learning_rate, warm_up=warm_up)
+    minimise(error, parameters, batches, n_steps, learning_rate, warm_up=warm_up)
 
 
 def true_decoder(
@@ -187,7 +187,7 @@ def true_decoder(
         return -value(x, u, noise).sum()
 
     n_steps = epochs * batches.steps_per_epoch
-    minimise(loss, model.encoder.parameters(), batches, n_steps, None)
+    minimise(loss, model.encoder.parameters(), batches, n_steps)
     found = score_sources(model, x, u, [dataset.z for dataset in datasets], 0)
     with torch.no_grad():  # By minibatches, because an objective may be estimated from them.
         reached = torch.stack([value(*batch) for batch in batches.of_epoch(epochs)]).mean(0)

@@ -66,7 +66,8 @@ class Chapter:
         self.seed = whole_number("seed", seed, at_least=0)
         self._started = time.monotonic()
         self._audit = whole_number("audit", audit, at_least=0) if mode == "recorded" else 0
-        self._audit_seed = str(audit_seed or provenance()["commit"] or 0)
+        given = provenance()["commit"] if audit_seed in (None, "") else audit_seed
+        self._audit_seed = str(given)
         self._settings: dict[str, Any] = {"mode": mode, "seed": seed}
         self._settings |= {"audit": self._audit, "audit_seed": self._audit_seed}
         self._values: dict[str, Any] = {}

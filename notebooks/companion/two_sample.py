@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,25 +80,3 @@ class Rejections:
     def high(self) -> float:
         """Upper end of :attr:`interval`."""
         return self.interval[1]
-
-
-def rejections(
-    draw_pair: Callable[[np.random.Generator], tuple[ArrayLike, ArrayLike]],
-    n_tests: int,
-    *,
-    n_permutations: int = 199,
-    seed: Seed = 0,
-) -> Rejections:
-    """Run :func:`energy_test` on fresh pairs of samples: its false-positive rate, or its power.
-
-    On pairs from one distribution the rate is the level itself if ``LEVEL * (n_permutations + 1)``
-    is whole, as it is for the default; on others it is the power against what makes them differ.
-    ``draw_pair`` draws two new samples from a generator, and from it alone; a generator that is
-    given as seed goes on from where it is. Relabellings have streams of their own.
-    """
-    rng = np.random.default_rng(seed)
-    p_values = [
-        energy_test(*draw_pair(rng), n_permutations=n_permutations, seed=own).p_value
-        for own in rng.spawn(n_tests)
-    ]
-    return Rejections(np.array(p_values))

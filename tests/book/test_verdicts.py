@@ -36,8 +36,11 @@ CLAIMS = load_claims()
 every_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 
 
-def record_of(name="05_figure_1", seconds=10.0, **values):
-    return Record(name, {"mode": "full", "seed": 1}, values, {"seconds": seconds})
+RESULTS = [{"seconds": 80.0}, {"seconds": 40.0}]
+
+
+def record_of(name="05_figure_1", **values):
+    return Record(name, {"seed": 1}, values | {"results": RESULTS}, {"seconds": 10.0})
 
 
 def entry(**changes):
@@ -104,14 +107,11 @@ def test_no_repetitions_are_not_judged():
 
 
 def test_a_verdict_tells_the_repetitions_and_what_repeats_them():
-    results = [{"seconds": 80.0}, {"seconds": 40.0}]
-    record = record_of(scores=[0.7, 0.85, 0.99, 0.8, 0.9], results=results)
-    one = verdicts.verdict_on(CLAIM, record)
+    one = verdicts.verdict_on(CLAIM, record_of(scores=[0.7, 0.85, 0.99, 0.8, 0.9]))
     assert (one.claim, one.verdict) == ("a-claim", "partly")
     assert (one.median, one.low, one.high, one.seeds) == (0.85, 0.7, 0.99, 5)
     assert one.command.endswith("book/build.py --mode full --chapters 05")
-    assert one.seconds == 120.0  # A chapter that takes its runs from records is quick itself.
-    assert verdicts.verdict_on(CLAIM, record_of(scores=[0.7], seconds=30.0)).seconds == 30.0
+    assert one.seconds == 120.0  # Of the runs; the chapter that reads them is quick.
 
 
 def test_an_unknown_measure_is_named():
@@ -122,14 +122,18 @@ def test_an_unknown_measure_is_named():
 def test_claims_are_judged_by_the_record_of_their_chapter(tmp_path):
     save(record_of(scores=[0.95], others=[0.1]), tmp_path / "05_figure_1.json")
     other = replace(CLAIM, id="other", measure="others")
-    elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
-    found = verdicts.verdicts([CLAIM, other, elsewhere], tmp_path)
+    found = verdicts.verdicts([CLAIM, other], tmp_path)
     assert {name: one.verdict for name, one in found.items()} == {
         "a-claim": "reproduced",
         "other": "not reproduced",
     }
     rows = json.loads(verdicts.as_json(found))
     assert [(row["claim"], row["median"]) for row in rows] == [("a-claim", 0.95), ("other", 0.1)]
+
+
+def test_a_claim_whose_chapter_was_not_executed_is_not_left_out(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        verdicts.verdicts([CLAIM], tmp_path)
 
 
 def test_the_same_stands_for_the_text_before(tmp_path):
@@ -172,7 +176,7 @@ def test_bounds_are_at_least_or_at_most(name, bounds):
 def test_the_results_page_shows_every_claim_with_its_numbers(tmp_path):
     save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
     claims = [CLAIM, replace(CLAIM, id="strict", reproduced={"at_least": 0.96})]
-    page = verdicts.results_page(claims, verdicts.verdicts(claims, [tmp_path]))
+    page = verdicts.results_page(claims, verdicts.verdicts(claims, tmp_path))
     for claim, verdict in zip(claims, ("reproduced", "partly"), strict=True):
         (row,) = [line for line in page.splitlines() if claim.id in line]
         assert "0.950 (0.912 to 0.979)" in row
@@ -182,7 +186,7 @@ def test_the_results_page_shows_every_claim_with_its_numbers(tmp_path):
 
 def test_a_tables_rows_have_as_many_cells_as_its_head(tmp_path, monkeypatch):
     save(record_of(scores=[0.95]), tmp_path / "05_figure_1.json")
-    full = verdicts.verdicts([CLAIM], [tmp_path])
+    full = verdicts.verdicts([CLAIM], tmp_path)
     monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
     for page in (
         verdicts.readme_table([CLAIM], full),
@@ -196,8 +200,8 @@ def test_a_tables_rows_have_as_many_cells_as_its_head(tmp_path, monkeypatch):
 def test_the_readme_shows_the_chosen_claims_in_few_words(tmp_path, monkeypatch):
     save(record_of(scores=[0.9123, 0.95, 0.9789]), tmp_path / "05_figure_1.json")
     claims = [CLAIM, replace(CLAIM, id="hidden", reproduced={"at_least": 0.96})]
-    monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words", "later": "not judged yet"})
-    head, table = verdicts.readme_table(claims, verdicts.verdicts(claims, [tmp_path])).split("\n\n")
+    monkeypatch.setattr(verdicts, "SHOWN", {"a-claim": "in few words"})
+    head, table = verdicts.readme_table(claims, verdicts.verdicts(claims, tmp_path)).split("\n\n")
     assert head == "Of 2 claims 1 are reproduced, 1 partly, and 0 are not. Some of them:"
     _, _, row = table.splitlines()
     assert row == "| in few words | > .95 | 0.950 (0.912 to 0.979) | reproduced |"
@@ -223,8 +227,7 @@ def test_writing_leaves_the_verdicts_in_all_places(tmp_path, monkeypatch):
     for page in ("README", "RESULTS"):
         (tmp_path / page).write_text(text, encoding="utf-8")
     save(record_of(scores=[0.95]), tmp_path / "RECORDS" / "05_figure_1.json")
-    elsewhere = replace(CLAIM, id="elsewhere", chapter="06_figure_2")
-    monkeypatch.setattr(verdicts, "load_claims", lambda: [CLAIM, elsewhere])
+    monkeypatch.setattr(verdicts, "load_claims", lambda: [CLAIM])
     assert set(verdicts.write()) == {"a-claim"}
     (row,) = json.loads((tmp_path / "VERDICTS").read_text(encoding="utf-8"))
     assert (row["claim"], row["verdict"]) == ("a-claim", "reproduced")
@@ -233,7 +236,6 @@ def test_writing_leaves_the_verdicts_in_all_places(tmp_path, monkeypatch):
         assert written.startswith("head\n")
         assert written.endswith("\nfoot\n")
         assert shown in written
-        assert "elsewhere" not in written
 
 
 def series_of(chapter):

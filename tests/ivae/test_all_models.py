@@ -146,7 +146,7 @@ def trained(name, objective, seeds):
     def loss(*given):
         return -terms(model, objective, given)[0].mean(1).sum()
 
-    minimise(loss, model.parameters(), batches, 2 * batches.steps_per_epoch, "test")
+    minimise(loss, model.parameters(), batches, 2 * batches.steps_per_epoch)
     return model, np.zeros((2, len(seeds)))
 
 

@@ -160,4 +160,4 @@ def _maximise(
         done = model.complete(seen(model.encode(x, u)), x, u, noise)
         return -objective.terms(done, weights, batches.n_rows).value.mean(1).sum()
 
-    minimise(loss, parameters, batches, epochs * batches.steps_per_epoch, None)
+    minimise(loss, parameters, batches, epochs * batches.steps_per_epoch)

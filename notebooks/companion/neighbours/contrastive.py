@@ -149,7 +149,7 @@ def learn(
         return net.cross_entropy(x, u).mean(1).sum()
 
     n_steps = settings.epochs * batches.steps_per_epoch
-    minimise(loss, net.parameters(), batches, n_steps, None, LEARNING_RATE)
+    minimise(loss, net.parameters(), batches, n_steps, LEARNING_RATE)
     with torch.no_grad():
         held = batches.held_out()
         assert held is not None  # Some rows are held out.

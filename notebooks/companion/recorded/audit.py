@@ -4,11 +4,13 @@ What may differ is not guessed: when a result is made, some runs are made a seco
 weights moved by a millionth, and the differences are recorded. A run that is made again should
 differ from its record by no more than those do, but for its luck.
 
-*One number of one run.* Of the m recorded differences let j be at least as large as the one found,
-d; then p = (j + 1) / (m + 1), which is small only as often as it says if runs are alike. Where d is
-larger than all of them, p = (largest / d)^a / (m + 1): beyond the largest difference seen, chances
-are taken to fall like 1/d (a = 1) for a number from the first half of a training, and like its root
-(a = 1/2) for all others, since a run whose end is chaotic may be drawn though none was seen before.
+*One number of one run.* Differences are relative to a number where that is above 1, so that none is
+more than :data:`MOST`, which is also that of a run which diverged one of the two times. Of the m
+recorded differences let j be at least as large as the one found, d; then p = (j + 1) / (m + 1),
+which is small only as often as it says if runs are alike. Where d is larger than all of them,
+p = (largest / d)^a / (m + 1): beyond the largest difference seen, chances are taken to fall like
+1/d (a = 1) for a number from the first half of a training, and like its root (a = 1/2) for all
+others, since a run whose end is chaotic may be drawn though none was seen before.
 *One number of several runs.* They are held against the same m differences, so their p do not
 multiply. But that j of k runs all differ by c times the largest or more has under the same law the
 probability (k over j) c^(-j a) / (m + j over j), or less; p is the smallest of these over j, times
@@ -43,7 +45,9 @@ SIZE = 0.002
 DOUBT, MORE = 0.05, 3
 """Below this p of an experiment's runs so many more are made again."""
 RESOLUTION = 1e-7
-"""Relative to a number, or to 1 if that is larger: smaller differences are rounding anywhere."""
+"""Smaller differences are rounding anywhere."""
+MOST = 2.0
+"""The largest difference that there can be."""
 EARLY = ("_first", "_half")
 """How numbers end that are from the first half of a training."""
 CHAOTIC = 100.0, 0.001
@@ -61,7 +65,7 @@ class Audited:
     what
         What the run is, in words.
     number, recorded, again, difference
-        The experiment's first number, then and now.
+        The experiment's first number, then and now, and :func:`difference` of the two.
     worst, p
         The number that differs most for what it may, and the run's p-value.
     p_of_all
@@ -97,9 +101,7 @@ def audit(name: str, experiment: Experiment, result: Result, size: int, key: str
 
     def make(numbers: Sequence[int]) -> float:
         for number in numbers:
-            made = make_again(experiment, result.runs, [number])
-            values[number] = {word: float(value[0]) for word, value in made.values.items()}
-            seconds[number] = float(made.seconds[0])
+            values[number], seconds[number] = make_again(experiment, result.runs[number])
         return chances(result, values)[0]
 
     p = make(order[:size])
@@ -114,9 +116,9 @@ def compare(
     number: int,
     again: Mapping[str, float],
     seconds: float,
-    p_of_all: float | None = None,
+    p_of_all: float,
 ) -> Audited:
-    """Hold what a run gave now against the record."""
+    """Hold what a run gave now against the record; ``p_of_all`` is that of all runs drawn."""
     p, worst = chances(result, {number: again})
     first = next(iter(result.values))
     recorded, value = float(result.values[first][number]), again[first]
@@ -130,7 +132,7 @@ def compare(
         difference(recorded, value),
         worst,
         p,
-        p if p_of_all is None else p_of_all,
+        p_of_all,
         float(result.seconds[number]),
         seconds,
     )
@@ -146,11 +148,9 @@ def chances(result: Result, again: Mapping[int, Mapping[str, float]]) -> tuple[f
                 "the experiment's revision up, and make it anew."
             )
     for word, differences in spreads.items():
-        pairs = [(result.values[word][number], run[word]) for number, run in again.items()]
-        scale = max([1.0, *(abs(value) for _, value in pairs if np.isfinite(value))])
-        apart = np.array([difference(*pair) for pair in pairs])
+        now = [difference(result.values[word][number], run[word]) for number, run in again.items()]
         power = 1.0 if word.endswith(EARLY) else 0.5
-        found[word] = p_value(apart, differences, RESOLUTION * scale, power)
+        found[word] = p_value(np.array(now), differences, power)
     worst = min(found, key=found.__getitem__)
     return min(1.0, found[worst] * len(found)), worst
 
@@ -174,29 +174,27 @@ def chaotic(result: Result) -> list[int]:
 
 
 def difference(one: float, two: float) -> float:
-    """Return how far two numbers are apart: 0 where both are missing, infinity where one is."""
-    if np.isnan(one) or np.isnan(two):
-        return 0.0 if np.isnan(one) and np.isnan(two) else np.inf
-    return 0.0 if one == two else float(abs(one - two))
+    """Return how far two numbers are apart, relative to the larger where that is above 1.
+
+    It is 0 where both are missing (NaN), and :data:`MOST` where one is, or is infinite.
+    """
+    if one == two or (np.isnan(one) and np.isnan(two)):
+        return 0.0
+    if not np.isfinite([one, two]).all():
+        return MOST
+    return float(abs(one - two) / max(1.0, abs(one), abs(two)))
 
 
-def p_value(found: Array, differences: Array, resolution: float, power: float = 0.5) -> float:
+def p_value(found: Array, differences: Array, power: float = 0.5) -> float:
     """Return how often differences of this size, (k,), are to be expected, see above."""
     k, m = len(found), len(differences)
-    finite = differences[np.isfinite(differences)]
-    largest = max([resolution, *finite.tolist()])
+    largest = max([RESOLUTION, *differences.tolist()])
     several = np.sort(found)[::-1]  # The j-th is what j of them exceed or reach.
-    chances = []
-    for j, one in enumerate(several.tolist(), start=1):
-        if one <= largest or (not np.isfinite(one) and len(finite) < m):
-            as_large = int((differences >= one).sum())
-            within = (1 + as_large) / (m + 1) if j == 1 and one > resolution else 1.0
-            chances.append(min(1.0, k * within))
-            break
-        beyond = max(largest / one, 1e-300) if np.isfinite(one) else 1e-6
-        # Differences that are not finite are larger than all: so many there are besides.
-        rank = comb(m + j, j) / comb(m - len(finite) + j, j)
-        chances.append(comb(k, j) / rank * beyond ** (j * power))
+    chances = [1.0]
+    if RESOLUTION < several[0] <= largest:
+        chances.append(k * (1 + (differences >= several[0]).sum()) / (m + 1))
+    for j, one in enumerate(several[several > largest].tolist(), start=1):
+        chances.append(comb(k, j) / comb(m + j, j) * (largest / one) ** (j * power))
     return float(min(1.0, k * min(chances)))
 
 
@@ -211,16 +209,16 @@ def of_experiments(audited: Sequence[Audited]) -> dict[str, float]:
     return {one.experiment: one.p_of_all for one in sorted(audited, key=lambda one: one.experiment)}
 
 
-def alarms(audited: Sequence[Audited], size: float = SIZE) -> list[str]:
-    """Return the experiments for which a build fails; none, but for a share of ``size`` builds.
+def alarms(audited: Sequence[Audited]) -> list[str]:
+    """Return the experiments for which a build fails; none, but for a share :data:`SIZE` of builds.
 
     Where all of them together fail it, it is the one that is least to be believed.
     """
     if not audited:
         return []
     each = of_experiments(audited)
-    found = [name for name, p in each.items() if p * len(each) < size / 2]
-    if not found and joined(each.values()) < size / 2:
+    found = [name for name, p in each.items() if p * len(each) < SIZE / 2]
+    if not found and joined(each.values()) < SIZE / 2:
         found = [min(each, key=each.__getitem__)]
     return found
 
@@ -248,6 +246,8 @@ def line(n_runs: int, audited: Sequence[Audited]) -> str:
         return f"{recorded}; none was made again in this execution."
     largest = max(one.difference for one in audited)
     told = "less than .0001" if largest < 1e-4 else f"{largest:.4f}".lstrip("0")
+    if largest == MOST:
+        told = "that of a run which diverged one of the two times"
     return f"{recorded}; this build made {len(audited)} of them again: largest difference {told}."
 
 

@@ -2,7 +2,7 @@
 
 A *run* is the smallest piece that can: one member of an ensemble, one dataset's recovery, one test.
 It is a mapping of plain values that say all of what it is. An experiment lists its runs for given
-settings (``plan``) and makes some of them (``make``), all of them or two. Runs that are alike are
+settings (``plan``) and makes some of them (``make``), all or a few. Runs that are alike are
 made together, which is faster, and give what they give alone, up to rounding.
 """
 
@@ -54,7 +54,8 @@ class Experiment:
     alike
         Of a run, what it must share with those that it is made together with.
     together
-        How many runs are made together at most. A process that is killed loses no more than these.
+        How many runs are made together at most. A process that is killed loses no more than these
+        on each of its threads.
     """
 
     plan: Callable[..., list[dict[str, Any]]]

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from companion.recorded import store
-from companion.recorded.experiment import NUDGE, Experiment
+from companion.recorded.experiment import NUDGE, Experiment, Run
 from companion.recorded.store import NotWhole, Result
 from ivae.engine.processes import run_jobs
 from ivae.support.checks import Array
@@ -29,9 +29,11 @@ from ivae.support.records import plain, provenance
 
 LEAST_DOUBLED, SHARE_DOUBLED = 12, 0.1
 """Runs that are made twice: a tenth, and at least twelve where there are so many."""
+ROOT = Path(__file__).resolve().parents[3]
 CODE = ("ivae", "notebooks/companion", "requirements.lock")
 """What decides a result besides its settings."""
-ROOT = Path(__file__).resolve().parents[3]
+DIRTY = "-dirty"
+"""Ends the commit of code that differs from it."""
 
 
 class Made(NamedTuple):
@@ -68,14 +70,16 @@ def make_result(
     """
     runs = experiment.plan(**settings)
     plain_runs = [plain(dict(run), name) for run in runs]
-    commit = code_commit()
-    asked = plain([name, experiment.revision, settings, plain_runs, commit], name)
+    asked = plain([name, experiment.revision, settings, plain_runs, CODE_NOW], name)
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     folder = unfinished / f"{path.name}-{digest[:16]}"
     first = _in_batches(experiment, runs, range(len(runs)), 0.0, folder / "first", tell)
     doubled = choose(len(runs), max(LEAST_DOUBLED, round(SHARE_DOUBLED * len(runs))), digest)
     second = _in_batches(experiment, runs, doubled, NUDGE, folder / "second", tell)
     seconds = float(first.seconds.sum() + second.seconds.sum())
+    commit = code_commit()
+    if commit and code_digest() != CODE_NOW:  # What made the runs is not what is there now.
+        commit = commit.removesuffix(DIRTY) + DIRTY
     made = Result(
         name,
         experiment.revision,
@@ -93,12 +97,11 @@ def make_result(
     return store.load(path)
 
 
-def make_again(
-    experiment: Experiment, runs: Sequence[Mapping[str, Any]], numbers: Sequence[int]
-) -> Made:
-    """Make some of an experiment's runs from nothing, one after the other."""
-    parts = [_made(experiment, runs, [number], 0.0) for number in numbers]
-    return _joined(parts)
+def make_again(experiment: Experiment, run: Run) -> tuple[dict[str, float], float]:
+    """Make one run from nothing; return its numbers, and the seconds it took."""
+    started = time.monotonic()
+    (outcome,) = experiment.work([run], 0.0)
+    return outcome.values, time.monotonic() - started
 
 
 def choose(n: int, size: int, key: str) -> NDArray[np.int64]:
@@ -115,7 +118,7 @@ def shuffled(n: int, key: str) -> NDArray[np.int64]:
 def code_commit() -> str | None:
     """Return the last commit that touched what decides results, None outside a checkout.
 
-    It ends in ``-dirty`` where such a file differs from it.
+    It ends in :data:`DIRTY` where such a file differs from it.
     """
     git = ("git", "-C", str(ROOT))
     asked = (("log", "-1", "--format=%H", "--", *CODE), ("status", "--porcelain", "--", *CODE))
@@ -127,12 +130,25 @@ def code_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     commit = done[0].stdout.strip()
-    return f"{commit}-dirty" if commit and done[1].stdout.strip() else commit or None
+    return commit + DIRTY if commit and done[1].stdout.strip() else commit or None
+
+
+def code_digest(root: Path = ROOT) -> str:
+    """Return a digest of the code that decides results, as its files are now."""
+    files = [file for name in CODE for file in ((root / name), *(root / name).rglob("*.py"))]
+    digest = hashlib.sha256()
+    for file in sorted(file for file in files if file.is_file()):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+CODE_NOW = code_digest()
+"""Of the code that this process runs; files that change later are not in it."""
 
 
 def _in_batches(
     experiment: Experiment,
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
     chosen: Sequence[int] | NDArray[np.int64],
     nudge: float,
     folder: Path,
@@ -140,7 +156,8 @@ def _in_batches(
 ) -> Made:
     batches = experiment.batches(runs, [int(number) for number in chosen])
     paths = [folder / hashlib.sha256(str(one).encode()).hexdigest()[:16] for one in batches]
-    missing = [i for i, path in enumerate(paths) if not _is_kept(path)]
+    found = {i: part for i, path in enumerate(paths) if (part := _kept(path)) is not None}
+    missing = [i for i in range(len(batches)) if i not in found]
     missing.sort(key=lambda i: -len(batches[i]))  # So that no core waits at the end.
     done = len(chosen) - sum(len(batches[i]) for i in missing)
     told: set[int] = set()
@@ -159,12 +176,12 @@ def _in_batches(
     else:
         for place, job in enumerate(jobs):
             _make_and_keep(*job, partial(report, place))
-    return _joined([_kept(path) for path in paths])
+    return _joined([found.get(i) or _load(path) for i, path in enumerate(paths)])
 
 
 def _make_and_keep(
     experiment: Experiment,
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
     numbers: Sequence[int],
     nudge: float,
     path: Path,
@@ -177,12 +194,12 @@ def _make_and_keep(
 
 def _made(
     experiment: Experiment,
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
     numbers: Sequence[int],
     nudge: float,
 ) -> Made:
     started = time.monotonic()
-    outcomes = experiment.make([runs[number] for number in numbers], nudge)
+    outcomes = experiment.work([runs[number] for number in numbers], nudge)
     seconds = (time.monotonic() - started) / len(outcomes)
     values = {n: np.array([one.values[n] for one in outcomes], float) for n in outcomes[0].values}
     arrays = {n: np.stack([_short(one.arrays[n]) for one in outcomes]) for n in outcomes[0].arrays}
@@ -218,14 +235,15 @@ def _keep(part: Made, path: Path) -> None:
     store.save(kept, path)
 
 
-def _is_kept(path: Path) -> bool:
+def _kept(path: Path) -> Made | None:
+    """Return a batch that is finished, None where it is not."""
     try:
-        return bool(len(store.load(path)))
+        return _load(path)
     except (FileNotFoundError, NotWhole):
-        return False
+        return None
 
 
-def _kept(path: Path) -> Made:
+def _load(path: Path) -> Made:
     part = store.load(path)
     numbers = np.array([run["number"] for run in part.runs])
     return Made(numbers, dict(part.values), dict(part.arrays), part.seconds)

@@ -19,6 +19,8 @@ from companion.c01.constructions import (
 )
 from ivae import metrics
 
+from ..repeated_tests import rejections
+
 BAND = BandAndDisc()
 G = Darmois(BAND.density, BAND.box)
 H = MarginalsAlone(BAND.density, BAND.box)
@@ -210,7 +212,7 @@ def test_the_two_sample_test_finds_the_wrong_construction_alone(g, low, high):
         z, fresh = BAND.sample(700, rng), BAND.sample(700, rng)
         return another_latent(g, z, turn(45)), fresh
 
-    assert low <= two_sample.rejections(draw_pair, 40, n_permutations=99, seed=8).count <= high
+    assert low <= rejections(draw_pair, 40, n_permutations=99, seed=8).count <= high
 
 
 def test_for_a_factorial_density_all_constructions_agree():

@@ -23,7 +23,7 @@ from companion.recorded.audit import (
     p_value,
 )
 from companion.recorded.experiment import Outcome
-from companion.recorded.making import Made, make_result
+from companion.recorded.making import make_result
 from companion.recorded.store import Result
 from ivae.data import DataSettings
 from ivae.sweeps import runs as sweep_runs
@@ -125,7 +125,7 @@ def test_of_200_builds_on_machines_that_round_otherwise_at_most_two_fail(book, m
     failed = 0
     for build in range(200):
         machine = pool[rng.integers(len(pool))]
-        monkeypatch.setattr(auditing, "make_again", partial(taken_from, machine))
+        monkeypatch.setattr(auditing, "make_again", partial(taken_from, machine, book.runs))
         failed += bool(alarms(found(book, str(build), 1 + build % 2)))
     assert failed <= 2
 
@@ -145,15 +145,14 @@ def test_the_p_value_is_uniform_or_larger_where_runs_are_alike():
         lambda n: 10 ** (4 * rng.random(n)),
     ):
         drawn = np.abs([law(13) for _ in range(4000)])
-        p = np.array([p_value(row[:1], row[1:], 1e-12) for row in drawn])
+        p = np.array([p_value(row[:1], row[1:]) for row in drawn])
         for level in (0.5, 0.2, 0.1, 1 / 13, 0.05):
             assert (p <= level).mean() <= level + 4 * np.sqrt(level / 4000), (law, level)
 
 
-def taken_from(outcomes, experiment, runs, numbers):
+def taken_from(outcomes, runs, experiment, run):
     """Stand in for make_again: runs as another machine made them."""
-    values = {w: np.array([outcomes[i].values[w] for i in numbers]) for w in outcomes[0].values}
-    return Made(np.array(numbers), values, {}, np.ones(len(numbers)))
+    return outcomes[runs.index(run)].values, 1.0
 
 
 LAWS = {
@@ -169,10 +168,10 @@ LAWS = {
 def test_p_keeps_its_law_though_runs_share_what_they_are_held_against(monkeypatch, law, size):
     rng, p, counts = np.random.default_rng(3), [], []
     for i in range(4000):
-        drawn = LAWS[law](rng, 36)
+        drawn = 1e-4 * LAWS[law](rng, 36)
         again = [Outcome({"mcc": d}) for d in drawn[12:]]
-        monkeypatch.setattr(auditing, "make_again", partial(taken_from, again))
         result = a_result(np.zeros(24), drawn[:12])
+        monkeypatch.setattr(auditing, "make_again", partial(taken_from, again, result.runs))
         several = audit("e", PLAIN, result, size, str(i))
         p.append(of_experiments(several)["e"])
         counts.append(len(several))
@@ -194,21 +193,29 @@ def test_runs_that_are_wrong_alike_are_found_sooner_than_one():
 
 def test_p_values_by_hand():
     spread = np.array([1.0, 2.0, 3.0])
-    assert p_value(np.array([2.5]), spread, 1e-9) == 2 / 4
-    assert p_value(np.array([0.5]), spread, 1e-9) == 1.0
-    assert p_value(np.array([30.0]), spread, 1e-9, 1.0) == pytest.approx(0.1 / 4)
-    assert p_value(np.array([30.0]), spread, 1e-9) == pytest.approx(np.sqrt(0.1) / 4)
-    assert p_value(np.array([0.0]), np.zeros(3), 1e-9) == 1.0
-    assert p_value(np.array([1e-6]), np.zeros(3), 1e-9, 1.0) == pytest.approx(1e-3 / 4)
-    assert p_value(np.array([np.inf]), spread, 1e-9) < 1e-3
-    assert p_value(np.array([np.inf]), np.array([1.0, np.inf, 2.0]), 1e-9) == 2 / 4
+    assert p_value(np.array([2.5]), spread) == 2 / 4
+    assert p_value(np.array([0.5]), spread) == 1.0
+    assert p_value(np.array([30.0]), spread, 1.0) == pytest.approx(0.1 / 4)
+    assert p_value(np.array([30.0]), spread) == pytest.approx(np.sqrt(0.1) / 4)
+    assert p_value(np.array([0.0]), np.zeros(3)) == 1.0
+    assert p_value(np.array([1e-6]), np.zeros(3), 1.0) == pytest.approx(0.1 / 4)
 
 
 def test_differences():
     assert difference(np.nan, np.nan) == 0.0
-    assert difference(np.nan, 1.0) == np.inf
+    assert difference(np.nan, 1.0) == difference(1.0, -np.inf) == auditing.MOST
     assert difference(-np.inf, -np.inf) == 0.0
     assert difference(1.0, 0.75) == 0.25
+    assert difference(-30.0, -33.0) == pytest.approx(1 / 11)  # Relative, above 1.
+    assert difference(1e31, 1e3) == pytest.approx(1.0)  # Exploded: no more than diverged.
+    assert difference(-1e31, 1e31) == auditing.MOST
+
+
+def test_a_run_that_diverges_by_chance_does_not_fail_a_build_though_no_double_did():
+    result = twice(np.geomspace(1e-4, 0.3, 12))
+    lost = chances(result, {0: {"mcc": np.nan}})[0]
+    assert lost > 0.01
+    assert chances(twice(np.geomspace(1e-7, 1e-5, 12)), {0: {"mcc": np.nan}})[0] < 1e-3
 
 
 def an_audited(name, run, p):
@@ -244,12 +251,12 @@ def test_one_chaotic_run_does_not_fail_a_build_of_many():
     assert alarms([an_audited("r", 3, four), *others]) == ["r"]
 
 
-def test_the_test_on_a_build_has_its_size():
+def test_the_test_on_a_build_has_its_size(monkeypatch):
+    monkeypatch.setattr(auditing, "SIZE", 0.05)
     rng = np.random.default_rng(1)
     failed = 0
     for _ in range(3000):
-        several = [an_audited(f"e{i // 2}", i, p) for i, p in enumerate(rng.random(40))]
-        failed += bool(alarms(several, 0.05))
+        failed += bool(alarms([an_audited(f"e{i}", i, p) for i, p in enumerate(rng.random(20))]))
     assert 0.03 < failed / 3000 < 0.06
 
 
@@ -263,7 +270,7 @@ def test_a_little_wrong_everywhere_is_found():
 
 def test_other_names_of_numbers_ask_for_a_new_revision():
     with pytest.raises(ValueError, match="count the experiment's revision up"):
-        compare("r", twice([1.0]), 0, {"mcc": 1.0, "elbo": 2.0}, 1.0)
+        compare("r", twice([1.0]), 0, {"mcc": 1.0, "elbo": 2.0}, 1.0, 1.0)
 
 
 def test_the_chance_to_find_is_hypergeometric():
@@ -282,6 +289,8 @@ def test_the_line_under_a_figure():
     assert line(150, several) == (
         "From 150 recorded runs; this build made 2 of them again: largest difference .0031."
     )
+    lost = replace(several[0], difference=auditing.MOST)
+    assert line(150, [lost]).endswith("that of a run which diverged one of the two times.")
     assert line(1, several[:1]).endswith("less than .0001.")
     assert line(1500, []) == "From 1,500 recorded runs; none was made again in this execution."
 

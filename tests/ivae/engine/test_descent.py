@@ -29,7 +29,7 @@ def regression(seeds):
 
 def slopes(seeds, **how):
     net, loss, batches = regression(seeds)
-    defaults = {"n_steps": 400, "label": "test", "learning_rate": 0.1}
+    defaults = {"n_steps": 400, "learning_rate": 0.1}
     minimise(loss, net.parameters(), batches, **defaults | how)
     return net.slope.detach()[:, 0]
 
@@ -71,9 +71,7 @@ def test_the_rate_rises_first():
 def test_only_what_is_named_is_trained():
     net, loss, batches = regression((1, 2))
     net.other = nn.Parameter(torch.ones(2, 1, dtype=torch.float64))
-    minimise(
-        lambda *batch: loss(*batch) + net.other.square().sum(), [net.slope], batches, 4, "test"
-    )
+    minimise(lambda *batch: loss(*batch) + net.other.square().sum(), [net.slope], batches, 4)
     assert (net.slope != 0).all()
     assert (net.other == 1).all()
 
@@ -82,7 +80,7 @@ def test_each_member_ends_with_its_own_best():
     net, loss, batches = regression((1, 2, 3))
     losses = [[9.0, 9.0, 9.0], [3.0, 5.0, 8.0], [4.0, 2.0, 7.0], [5.0, 3.0, 6.0]]
     held_out, seen = asked(net, losses)
-    minimise(loss, net.parameters(), batches, 3, "test", held_out=held_out)
+    minimise(loss, net.parameters(), batches, 3, held_out=held_out)
     best = torch.stack([seen[1][0], seen[2][1], seen[3][2]])
     assert torch.equal(net.slope.detach()[:, 0], best)
     assert len({float(one[0]) for one in seen}) == 4  # Each check saw other parameters.
@@ -91,7 +89,7 @@ def test_each_member_ends_with_its_own_best():
 def test_the_start_is_kept_where_nothing_is_better():
     net, loss, batches = regression((1, 2))
     held_out, seen = asked(net, [[1.0, 1.0], [2.0, 0.5], [3.0, 0.7]])
-    minimise(loss, net.parameters(), batches, 2, "test", held_out=held_out)
+    minimise(loss, net.parameters(), batches, 2, held_out=held_out)
     assert torch.equal(net.slope.detach()[:, 0], torch.stack([seen[0][0], seen[1][1]]))
 
 
@@ -99,7 +97,7 @@ def test_nan_never_wins():
     nan = math.nan
     net, loss, batches = regression((1, 2, 3))
     held_out, seen = asked(net, [[9.0, 9.0, 9.0], [nan, 5.0, 5.0], [4.0, nan, 4.0], [nan] * 3])
-    minimise(loss, net.parameters(), batches, 3, "test", held_out=held_out)
+    minimise(loss, net.parameters(), batches, 3, held_out=held_out)
     assert torch.equal(net.slope.detach()[:, 0], torch.stack([seen[2][0], seen[1][1], seen[2][2]]))
 
 
@@ -114,7 +112,7 @@ def test_a_member_that_has_only_diverged_is_not_put_back_to_its_start():
     def held_out():
         return (net.slope.detach()[:, 0] - 1).square()
 
-    minimise(loss, net.parameters(), batches, 40, "test", 0.1, held_out=held_out)
+    minimise(loss, net.parameters(), batches, 40, 0.1, held_out=held_out)
     assert net.slope.isnan().flatten().tolist() == [True, False]
 
 
@@ -125,7 +123,7 @@ def test_the_held_out_loss_is_asked_at_the_start_and_twenty_times(n_steps):
     held_out, seen = asked(net, [[1.0]] * 50)
     told = []
     how = {"held_out": held_out, "note": told.append}
-    minimise(loss, net.parameters(), batches, n_steps, "test", **how)
+    minimise(loss, net.parameters(), batches, n_steps, **how)
     assert len(seen) - 1 == len(told) == min(n_steps, 20)
     assert told == sorted(set(told))
     assert told[-1] == 1
