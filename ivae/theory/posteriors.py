@@ -141,6 +141,12 @@ def problem_of_model(
     return _problem(decode, log_prior, rows[0], posterior.mean[0], jacobian, variance, noise)
 
 
+def encoded(model: LatentVariableModel, member: int, x: ArrayLike, u: ArrayLike) -> Posteriors:
+    """Return the encoder's posteriors of rows x (N, d) in segments u (N,), of one member."""
+    found = model.of([member]).double().infer(x, u)
+    return Posteriors(found.mean[0], torch.diag_embed((0.5 * found.log_variance[0]).exp()))
+
+
 def at_mode(problem: Problem, *, n_steps: int = 100) -> Problem:
     """Return the problem started at a mode of each posterior: the Laplace approximation.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from companion.recorded.experiment import Experiment, Outcome
 from companion.recorded.trained import nudge_weights, run_of
-from companion.scores import fresh_rows, mcc_within, scores
+from companion.scores import fresh_rows, mcc_within, scores_of_members
 from ivae import data, models
 from ivae.engine.batches import Minibatches, in_pieces
 from ivae.engine.descent import minimise
@@ -239,12 +239,10 @@ def make_true_decoder(runs: Sequence[Mapping[str, Any]], nudge: float) -> list[O
         epochs=first.schedule.epochs,
         nudge=nudge,
     )
-    fresh = [fresh_rows(one) for one in datasets]
-    x, u, _ = data.stack(fresh)
-    means, draws = found.model.infer(x, u).mean.numpy(), found.model.draw_latents(x, u).numpy()
+    fresh = scores_of_members(found.model, [fresh_rows(one) for one in datasets])
     return [
         Outcome(
-            scores(fresh[i], means[i], draws[i])
+            fresh[i]
             | {
                 "mcc": float(found.mcc[i]),
                 "mcc_sampled": float(found.mcc_sampled[i]),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from companion.simulation import simulate
+from ivae import data
 from ivae.data import NonstationaryData
 from ivae.metrics import mcc
+from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
 
 FRESH_PER_SEGMENT = 250
@@ -71,3 +74,13 @@ def scores(dataset: NonstationaryData, mean: ArrayLike, draw: ArrayLike) -> dict
         "within": mcc_within(z, mean, u),
         "within_sampled": mcc_within(z, draw, u),
     }
+
+
+def scores_of_members(
+    model: LatentVariableModel, datasets: Sequence[NonstationaryData]
+) -> list[dict[str, float]]:
+    """Return the :func:`scores` of each member of an ensemble, on its own dataset."""
+    x, u, _ = data.stack(datasets)
+    means = model.infer(x, u).mean.numpy(force=True)
+    draws = model.draw_latents(x, u).numpy(force=True)
+    return [scores(*each) for each in zip(datasets, means, draws, strict=True)]

@@ -18,6 +18,7 @@ from ivae.theory.posteriors import (
     Problem,
     at_mode,
     bound,
+    encoded,
     fit_gaussians,
     problem_of_dataset,
     problem_of_model,
@@ -67,9 +68,7 @@ def _of_model(trained: Trained, member: int) -> tuple[float, float]:
     rows = _rows(trained, member)
     x, u = trained.fresh_x[member][rows], trained.fresh[member].u[rows]
     problem = problem_of_model(trained.model, member, x, u)
-    mean, log_variance = trained.model.of([member]).double().infer(x, u)
-    encoded = Posteriors(mean[0], torch.diag_embed((0.5 * log_variance[0]).exp()))
-    return _value(problem, encoded), _value(problem, _best(problem))
+    return _value(problem, encoded(trained.model, member, x, u)), _value(problem, _best(problem))
 
 
 def _at_truth(trained: Trained, member: int) -> tuple[float, float]:

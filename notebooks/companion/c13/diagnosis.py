@@ -27,9 +27,9 @@ from ivae.data import NonstationaryData
 from ivae.models import LatentVariableModel
 from ivae.support.checks import Array
 from ivae.theory.posteriors import (
-    Posteriors,
     at_mode,
     bound,
+    encoded,
     measure_gap,
     problem_of_dataset,
     problem_of_model,
@@ -101,9 +101,7 @@ def account(
             problem = problem_of_dataset(dataset, chosen, noise)
         else:
             problem = problem_of_model(model, member, x, u)
-        posterior = model.of([member]).double().infer(x, u)
-        factor = torch.diag_embed((0.5 * posterior.log_variance[0]).exp())
-        q = Posteriors(posterior.mean[0], factor)
+        q = encoded(model, member, x, u)
         network = bound(problem, q, n_draws, torch.Generator().manual_seed(seed)).numpy()
         gap = measure_gap(at_mode(problem), n_steps=N_STEPS, n_draws=n_draws, seed=seed)
         effective = gap.effective * n_draws

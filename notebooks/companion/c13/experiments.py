@@ -14,10 +14,9 @@ from companion.c13.truth import write_truth
 from companion.ceilings import supervised_network
 from companion.recorded import trained
 from companion.recorded.experiment import Experiment, Outcome, Run
-from companion.scores import fresh_rows, scores
+from companion.scores import fresh_rows, scores_of_members
 from ivae import data
 from ivae.metrics import mcc
-from ivae.models import LatentVariableModel
 from ivae.objectives import RELEASED_WEIGHTS
 from ivae.sweeps import runs as sweeps
 
@@ -87,7 +86,7 @@ def learn_solutions(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     size = ensemble[0].data.samples_per_segment
     new_x, new_u, _ = data.stack([fresh_rows(one, per_segment=size) for one in datasets])
     value_new = drift.mean_terms(done.model, new_x, new_u, objective).value
-    of_truth = new_scores(truth, done.fresh)
+    of_truth = scores_of_members(truth, done.fresh)
     means = truth.infer(done.x, done.u).mean.numpy(force=True)
     found = []
     for i, one in enumerate(trained.outcomes(done)):
@@ -149,9 +148,9 @@ def leave_sources(runs: Sequence[Run], nudge: float) -> list[Outcome]:
     drift.start_at_sources(
         model, taught, members, x, u, objective, epochs=shared["epochs_of_start"]
     )
-    start = new_scores(model, fresh)
+    start = scores_of_members(model, fresh)
     course = drift.follow(model, x, u, z, objective, schedule, progress=False)
-    ended, half = new_scores(model, fresh), len(course.steps) // 2
+    ended, half = scores_of_members(model, fresh), len(course.steps) // 2
     found = []
     for i in range(len(ensemble)):
         value, score = course.objective[:, i], course.mcc[:, i]
@@ -171,13 +170,3 @@ def leave_sources(runs: Sequence[Run], nudge: float) -> list[Outcome]:
 
 
 drifts = Experiment(plan_drift, leave_sources, revision=1, alike=trained.alike)
-
-
-def new_scores(
-    model: LatentVariableModel, fresh: Sequence[data.NonstationaryData]
-) -> list[dict[str, float]]:
-    """Return each member's scores on new rows of its dataset."""
-    x, u, _ = data.stack(fresh)
-    means = model.infer(x, u).mean.numpy(force=True)
-    draws = model.draw_latents(x, u).numpy(force=True)
-    return [scores(*each) for each in zip(fresh, means, draws, strict=True)]
