@@ -75,7 +75,7 @@ def measure(trained: Trained) -> list[Outcome]:
     ``means`` are posterior means, (N' / 10, n).
     """
     model = trained.model
-    labels = np.stack([one.u for one in trained.fresh])[:, ::SHOWN_EACH]
+    labels = trained.fresh_u[:, ::SHOWN_EACH]
     means = model.infer(trained.fresh_x[:, ::SHOWN_EACH], labels).mean
     slopes = model.decoder_jacobian(means).numpy(force=True)
     _, variances = (moment.numpy(force=True) for moment in model.prior_moments())

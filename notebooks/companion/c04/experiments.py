@@ -59,7 +59,7 @@ def measure(trained: Trained) -> list[Outcome]:
     """
     table = trained.model.prior_table().numpy(force=True)
     tables = table.repeat(trained.datasets[0].n_segments // table.shape[1], 1)
-    labels = np.stack([one.u for one in trained.fresh])
+    labels = trained.fresh_u
     means = trained.model.infer(trained.fresh_x, labels).mean.numpy(force=True)
     bounds = fresh_elbo(trained)
     found = []
@@ -77,7 +77,7 @@ def measure(trained: Trained) -> list[Outcome]:
 def fresh_elbo(trained: Trained) -> Array:
     """Return the mean ELBO over the fresh rows, by one draw of the posterior at each, (E,)."""
     model = trained.model
-    x, u = model.check_data(trained.fresh_x, np.stack([one.u for one in trained.fresh]))
+    x, u = model.check_data(trained.fresh_x, trained.fresh_u)
     noise = model.evaluation_noise(x.new_empty(*x.shape[:2], model.n_latents), 0)
     values = in_pieces(lambda *piece: elbo(model, *piece).value, x, u, noise)
     return np.asarray(values.mean(1).numpy(force=True))

@@ -81,7 +81,7 @@ def measure(trained: Trained) -> list[Outcome]:
     samples, order, sign, scale and mean undone, and every absolute correlation of a source (rows)
     with a matched sample (columns), on the rows trained on and on new ones.
     """
-    model, labels = trained.model, np.stack([one.u for one in trained.fresh])
+    model, labels = trained.model, trained.fresh_u
     seen, new = ((trained.x, trained.u), (trained.fresh_x, labels))
     means, new_means = (model.infer(*rows).mean.numpy(force=True) for rows in (seen, new))
     draws, new_draws = (model.draw_latents(*rows).numpy(force=True) for rows in (seen, new))

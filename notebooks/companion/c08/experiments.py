@@ -64,7 +64,7 @@ def measure(trained: Trained) -> list[Outcome]:
     absolute correlations, sources by matched latents (n, n), and the latents of :func:`stretch`
     with order, sign, scale and mean undone, (60, n). A member that diverged has none of these.
     """
-    labels = np.stack([one.u for one in trained.fresh])
+    labels = trained.fresh_u
     posterior = trained.model.infer(trained.fresh_x, labels)
     draws = trained.model.draw_latents(trained.fresh_x, labels).numpy(force=True)
     means = posterior.mean.numpy(force=True).astype(np.float64)

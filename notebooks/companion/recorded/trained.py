@@ -52,6 +52,11 @@ class Trained(NamedTuple):
     z: Array
     fresh_x: Array
 
+    @property
+    def fresh_u(self) -> NDArray[np.int64]:
+        """The fresh rows' segments, (E, N')."""
+        return np.stack([one.u for one in self.fresh])
+
 
 Measure = Callable[[Trained], list[Outcome]]
 
@@ -144,10 +149,9 @@ def outcomes(trained: Trained) -> list[Outcome]:
     course, of_means, of_draws = (
         _course(found, trained) for found in (history.objective, history.mcc, history.mcc_sampled)
     )
-    labels = np.stack([one.u for one in trained.fresh])
-    q = model.infer(trained.fresh_x, labels)
-    means = q.mean.numpy(force=True)
-    draws = model.draw_latents(trained.fresh_x, labels).numpy(force=True)
+    new = trained.fresh_x, trained.fresh_u
+    means = model.infer(*new).mean.numpy(force=True)
+    draws = model.draw_latents(*new).numpy(force=True)
     found = []
     for member in range(len(trained.runs)):
         values = {
