@@ -75,25 +75,33 @@ def test_a_failed_job_does_not_wait_for_the_others():
 
 LONG = """
 import signal
+from pathlib import Path
 import torch
+from companion import c14
+from companion.recorded.making import make_result
 from ivae import IVAE, Settings, generate
-from ivae.data import DataSettings
-from companion.c14.known_sources import Case, attempts
 signal.signal(signal.SIGINT, signal.default_int_handler)  # In the background it is ignored.
 torch.set_num_threads(2)
-settings = Settings(n_starts=2, n_steps=10**7)
+steps = 10**7
 """
-A_FIT = "one = generate('linear', 1, 2, 2); IVAE(2, settings=settings).fit(one.x, one.u)"
-ATTEMPTS = "attempts([Case(DataSettings('linear', s), settings=settings) for s in (1, 2)], 0, '')"
+A_FIT = """
+one = generate("linear", 1, 2, 2)
+IVAE(2, settings=Settings(n_starts=2, n_steps=steps)).fit(one.x, one.u)
+"""
+A_RESULT = """
+long = {"seed": 1, "data_seeds": [1], "n_networks": 2, "samples_per_segment": 50, "n_steps": steps}
+make_result("starts", c14.experiments.starts, long, Path("result"), Path("unfinished"))
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", [A_FIT, ATTEMPTS], ids=["a fit", "attempts"])
+@pytest.mark.parametrize("call", [A_FIT, A_RESULT], ids=["a fit", "a result"])
 def test_ctrl_c_ends_a_process_and_all_that_it_has_started(call, tmp_path):
     paths = os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])
     child = subprocess.Popen(
         [sys.executable, "-c", LONG + call],
         env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "2"},
+        cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
     )
