@@ -36,6 +36,9 @@ def report(by_chapter: Mapping[str, Sequence[Audited]]) -> int:
     every = named(by_chapter)
     wrong = alarms(every)
     print(f"audit: {len(every)} recorded runs were made again", flush=True)
+    if wrong:
+        fisher = joined(of_experiments(every).values())
+        print(f"audit FAILED: Fisher's p of all results is {fisher:.1e}", file=sys.stderr)
     for one in (one for one in every if one.experiment in wrong):
         print(
             f"audit FAILED: {one.experiment}, run {one.run} ({one.what}): {one.number} "

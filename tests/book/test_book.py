@@ -308,6 +308,7 @@ def test_an_audit_that_fails_fails_the_build_and_says_why(capsys):
     assert build.audit_page.report({"05_figure_1": [audited(0.1)]}) == 1
     printed = capsys.readouterr().err
     assert "audit FAILED: 05 r, run 3 (seed 3): mcc 0.5 recorded, 0.6 now" in printed
+    assert "Fisher's p of all results is 1.0e-09" in printed
     assert (
         build.audit_page.report(
             {"05_figure_1": [replace(audited(0.0), p=0.7, p_of_all=0.7)], "06": []}

@@ -8,8 +8,8 @@ from companion.comparison import Scores, broke_down
 from companion.recorded.store import Result
 from ivae.support.checks import Array
 
-BLENDED = 0.85
-"""A source whose matched latent correlates with it by less is blended with others."""
+WHOLE = 0.85
+"""Of a source whose matched latent correlates with it by less, a part is lost."""
 
 
 def label(contender: str, setting: str) -> str:
