@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from companion.recorded.store import Result
 from ivae.metrics import between_runs
 from ivae.support.checks import Array
@@ -39,14 +41,11 @@ def by_setting(
     return agreements
 
 
-def moved_most(found: Result, name: str, **same: Any) -> float:
-    """Return the largest change of a value among the runs with these settings that were made twice.
+def moves(found: Result, name: str, **same: Any) -> tuple[Array, Array]:
+    """Return a value of the runs with these settings that were made twice, and its change, (m,).
 
     The second time their weights were moved by a millionth.
     """
-    pairs = zip(found.doubled, found.moved[name], strict=True)
-    return max(
-        abs(float(again - found.values[name][number]))
-        for number, again in pairs
-        if same.items() <= found.runs[number].items()
-    )
+    kept = [i for i, n in enumerate(found.doubled) if same.items() <= found.runs[n].items()]
+    recorded = found.values[name][found.doubled[kept]]
+    return recorded, np.abs(found.moved[name][kept] - recorded)

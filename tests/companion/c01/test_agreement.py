@@ -38,14 +38,14 @@ def test_agreements_are_those_of_their_setting(result):
     np.testing.assert_array_equal(found["linear", "vae"].elbo, [0, 1])
 
 
-def test_the_largest_move_counts_in_either_direction_and_for_its_setting_alone(result):
-    assert agreement.moved_most(result, "fresh", preset="released", model="vae") == pytest.approx(
-        0.3
-    )
-    assert agreement.moved_most(result, "fresh", preset="linear") == pytest.approx(0.5)
-    assert agreement.moved_most(result, "fresh") == pytest.approx(4)
+def test_moves_are_those_of_the_runs_of_a_setting_that_were_made_twice(result):
+    recorded, change = agreement.moves(result, "fresh", preset="released", model="vae")
+    assert recorded.tolist() == [5, 6]
+    assert change == pytest.approx([0.1, 0.3])
+    assert agreement.moves(result, "fresh", preset="linear")[1] == pytest.approx([0.5])
+    assert agreement.moves(result, "fresh")[0].tolist() == [2, 5, 6, 8]
 
 
 def test_runs_that_were_made_once_have_no_move(result):
-    with pytest.raises(ValueError, match="empty"):
-        agreement.moved_most(result, "fresh", preset="linear", model="ivae")
+    recorded, change = agreement.moves(result, "fresh", preset="linear", model="ivae")
+    assert len(recorded) == len(change) == 0
