@@ -15,11 +15,14 @@ others, since a run whose end is chaotic may be drawn though none was seen befor
 multiply. But that j of k runs all differ by c times the largest or more has under the same law the
 probability (k over j) c^(-j a) / (m + j over j), or less; p is the smallest of these over j, times
 k. *One experiment.* The smallest p of its numbers times how many they are. Where that of the runs
-drawn is below :data:`DOUBT`, :data:`MORE` others are made again too, and p is that of all. It is
-below a t < DOUBT only where the second is, and below another t only where the first is, so it is as
-valid as both. *A build* fails where the smallest p of an experiment times the number of experiments
-is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first finds a mistake in one
-experiment, the second one that touches all a little.
+drawn is below :data:`DOUBT`, those of them that leave the doubt are made :data:`COPIES` times more,
+from weights moved by a millionth, and what these move them by counts as no difference: runs are not
+all alike, and one at the edge of divergence may be drawn though no double was. That raises p or
+leaves it. If it is still below DOUBT, :data:`MORE` others are made again, and p is that of all. It
+is below a t < DOUBT only where the second is, and below another t only where the first is, so it is
+as valid as both. *A build* fails where the smallest p of an experiment times the number of
+experiments is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first finds a
+mistake in one experiment, the second one that touches all a little.
 
 So the size holds if a nudge moves runs by no less than another machine's rounding does, if tails
 are no heavier than assumed, and if experiments are drawn independently of each other.
@@ -35,15 +38,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from companion.recorded.experiment import Experiment
+from companion.recorded.experiment import NUDGE, Experiment, Run
 from companion.recorded.making import make_again, shuffled
 from companion.recorded.store import Result
 from ivae.support.checks import Array
 
 SIZE = 0.002
 """Of the test on a whole build: so often it fails where nothing is wrong, at most."""
-DOUBT, MORE = 0.05, 3
-"""Below this p of an experiment's runs so many more are made again."""
+DOUBT, COPIES, MORE = 0.05, 3, 3
+"""Below this p so many moved copies of a run are made, and so many more runs made again."""
 RESOLUTION = 1e-7
 """Smaller differences are rounding anywhere."""
 MOST = 2.0
@@ -98,16 +101,30 @@ def audit(name: str, experiment: Experiment, result: Result, size: int, key: str
     order = shuffled(len(result), key).tolist()
     values: dict[int, Mapping[str, float]] = {}
     seconds: dict[int, float] = {}
+    own: dict[int, Mapping[str, float]] = {}
 
     def make(numbers: Sequence[int]) -> float:
         for number in numbers:
             values[number], seconds[number] = make_again(experiment, result.runs[number])
-        return chances(result, values)[0]
+        if chances(result, values, own)[0] >= DOUBT:
+            return 1.0
+        for number in numbers:
+            if chances(result, {number: values[number]})[0] < DOUBT:
+                own[number] = _own_spread(experiment, result.runs[number], values[number])
+        return chances(result, values, own)[0]
 
-    p = make(order[:size])
-    if p < DOUBT:
-        p = make(order[size : size + MORE])
-    return [compare(name, result, i, one, seconds[i], p) for i, one in values.items()]
+    if make(order[:size]) < DOUBT:
+        make(order[size : size + MORE])
+    p = chances(result, values, own)[0]
+    return [compare(name, result, i, one, seconds[i], p, own) for i, one in values.items()]
+
+
+def _own_spread(experiment: Experiment, run: Run, again: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much weights moved by a millionth move each number of one run, at most."""
+    copies = [make_again(experiment, run, k * NUDGE)[0] for k in range(1, COPIES + 1)]
+    return {
+        word: max(difference(value, copy[word]) for copy in copies) for word, value in again.items()
+    }
 
 
 def compare(
@@ -117,9 +134,13 @@ def compare(
     again: Mapping[str, float],
     seconds: float,
     p_of_all: float,
+    own: Mapping[int, Mapping[str, float]] | None = None,
 ) -> Audited:
-    """Hold what a run gave now against the record; ``p_of_all`` is that of all runs drawn."""
-    p, worst = chances(result, {number: again})
+    """Hold what a run gave now against the record; ``p_of_all`` is that of all runs drawn.
+
+    For ``own`` see :func:`chances`.
+    """
+    p, worst = chances(result, {number: again}, own)
     first = next(iter(result.values))
     recorded, value = float(result.values[first][number]), again[first]
     return Audited(
@@ -138,9 +159,16 @@ def compare(
     )
 
 
-def chances(result: Result, again: Mapping[int, Mapping[str, float]]) -> tuple[float, str]:
-    """Return the p-value of runs that were made again, by number, and the number that decides."""
-    spreads, found = spread(result), {}
+def chances(
+    result: Result,
+    again: Mapping[int, Mapping[str, float]],
+    own: Mapping[int, Mapping[str, float]] | None = None,
+) -> tuple[float, str]:
+    """Return the p-value of runs that were made again, by number, and the number that decides.
+
+    ``own`` says, of some of them, up to which difference from the record a number counts as equal.
+    """
+    spreads, found, allowed = spread(result), {}, own or {}
     for run in again.values():
         if set(run) != set(spreads):
             raise ValueError(
@@ -148,7 +176,10 @@ def chances(result: Result, again: Mapping[int, Mapping[str, float]]) -> tuple[f
                 "the experiment's revision up, and make it anew."
             )
     for word, differences in spreads.items():
-        now = [difference(result.values[word][number], run[word]) for number, run in again.items()]
+        now = []
+        for number, run in again.items():
+            one = difference(result.values[word][number], run[word])
+            now.append(0.0 if one <= allowed.get(number, {}).get(word, 0.0) else one)
         power = 1.0 if word.endswith(EARLY) else 0.5
         found[word] = p_value(np.array(now), differences, power)
     worst = min(found, key=found.__getitem__)

@@ -97,10 +97,12 @@ def make_result(
     return store.load(path)
 
 
-def make_again(experiment: Experiment, run: Run) -> tuple[dict[str, float], float]:
+def make_again(
+    experiment: Experiment, run: Run, nudge: float = 0.0
+) -> tuple[dict[str, float], float]:
     """Make one run from nothing; return its numbers, and the seconds it took."""
     started = time.monotonic()
-    (outcome,) = experiment.work([run], 0.0)
+    (outcome,) = experiment.work([run], nudge)
     return outcome.values, time.monotonic() - started
 
 

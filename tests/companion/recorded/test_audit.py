@@ -22,8 +22,8 @@ from companion.recorded.audit import (
     of_experiments,
     p_value,
 )
-from companion.recorded.experiment import Outcome
-from companion.recorded.making import make_result
+from companion.recorded.experiment import NUDGE, Experiment, Outcome, one_by_one
+from companion.recorded.making import make_result, shuffled
 from companion.recorded.store import Result
 from ivae.data import DataSettings
 from ivae.sweeps import runs as sweep_runs
@@ -150,7 +150,7 @@ def test_the_p_value_is_uniform_or_larger_where_runs_are_alike():
             assert (p <= level).mean() <= level + 4 * np.sqrt(level / 4000), (law, level)
 
 
-def taken_from(outcomes, runs, experiment, run):
+def taken_from(outcomes, runs, experiment, run, nudge=0.0):
     """Stand in for make_again: runs as another machine made them."""
     return outcomes[runs.index(run)].values, 1.0
 
@@ -216,6 +216,36 @@ def test_a_run_that_diverges_by_chance_does_not_fail_a_build_though_no_double_di
     lost = chances(result, {0: {"mcc": np.nan}})[0]
     assert lost > 0.01
     assert chances(twice(np.geomspace(1e-7, 1e-5, 12)), {0: {"mcc": np.nan}})[0] < 1e-3
+
+
+def at_the_edge(flips):
+    """An experiment of which one run, number 3, diverges or not by the last digits of its start."""
+
+    def one(run, nudge):
+        lost = run["number"] == 3 and flips[round(nudge / NUDGE)]
+        return Outcome({"mcc": np.nan if lost else run["number"] / 100 + nudge})
+
+    return Experiment(PLAIN.plan, one_by_one(one))
+
+
+@pytest.mark.parametrize(
+    ("flips", "fails"),
+    [
+        ([True, False, True, True], False),  # Diverged now, and a moved copy did not.
+        ([True, True, True, True], True),  # Nothing that moves it brings the record back.
+    ],
+)
+def test_a_run_that_a_nudge_throws_as_far_says_nothing(flips, fails):
+    result = a_result(np.arange(15) / 100, np.geomspace(1e-7, 1e-5, 3))
+    result = replace(result, runs=[{"number": i} for i in range(15)])
+    keys = (str(i) for i in range(1000))
+    key = next(key for key in keys if shuffled(15, key)[0] == 3)
+    several = audit("edge", at_the_edge(flips), result, 1, key)
+    others = [an_audited(f"r{i}", i, 0.5) for i in range(20)]
+    assert len(several) == (4 if fails else 1)
+    assert (several[0].p_of_all < auditing.DOUBT) == fails
+    assert several[0].difference == auditing.MOST
+    assert not alarms([*several, *others])
 
 
 def an_audited(name, run, p):
