@@ -14,15 +14,16 @@ others, since a run whose end is chaotic may be drawn though none was seen befor
 *One number of several runs.* They are held against the same m differences, so their p do not
 multiply. But that j of k runs all differ by c times the largest or more has under the same law the
 probability (k over j) c^(-j a) / (m + j over j), or less; p is the smallest of these over j, times
-k. *One experiment.* The smallest p of its numbers times how many they are. Where that of the runs
-drawn is below :data:`DOUBT`, those of them that leave the doubt are made :data:`COPIES` times more,
-from weights moved by a millionth, and what these move them by counts as no difference: runs are not
-all alike, and one at the edge of divergence may be drawn though no double was. That raises p or
-leaves it. If it is still below DOUBT, :data:`MORE` others are made again, and p is that of all. It
-is below a t < DOUBT only where the second is, and below another t only where the first is, so it is
-as valid as both. *A build* fails where the smallest p of an experiment times the number of
-experiments is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first finds a
-mistake in one experiment, the second one that touches all a little.
+k. *One experiment.* The smallest p of its numbers times how many they are. But runs are not all
+alike: some kinds are moved further than others, and one at the edge of divergence may be drawn
+though no double was. So where p is below :data:`DOUBT`, runs that leave the doubt are made
+:data:`COPIES` times more, from weights moved by one, two and three millionths. Where these move a
+number further than any double was moved, the run is held against them, and not against the doubles:
+largest and m are theirs. If p is still below DOUBT, :data:`MORE` others are made again, and p is
+that of all. It is below a t < DOUBT only where the last is, and below another t only where the
+first is, so it is as valid as both. *A build* fails where the smallest p of an experiment times the
+number of experiments is below half of :data:`SIZE`, or Fisher's p of all experiments is: the first
+finds a mistake in one experiment, the second one that touches all a little.
 
 So the size holds if a nudge moves runs by no less than another machine's rounding does, if tails
 are no heavier than assumed, and if experiments are drawn independently of each other.
@@ -166,9 +167,9 @@ def chances(
 ) -> tuple[float, str]:
     """Return the p-value of runs that were made again, by number, and the number that decides.
 
-    ``own`` says, of some of them, up to which difference from the record a number counts as equal.
+    ``own`` says, of some of them, how far moved copies of the run are from it, at most.
     """
-    spreads, found, allowed = spread(result), {}, own or {}
+    spreads, found, known = spread(result), {}, own or {}
     for run in again.values():
         if set(run) != set(spreads):
             raise ValueError(
@@ -176,12 +177,10 @@ def chances(
                 "the experiment's revision up, and make it anew."
             )
     for word, differences in spreads.items():
-        now = []
-        for number, run in again.items():
-            one = difference(result.values[word][number], run[word])
-            now.append(0.0 if one <= allowed.get(number, {}).get(word, 0.0) else one)
+        now = [difference(result.values[word][number], run[word]) for number, run in again.items()]
         power = 1.0 if word.endswith(EARLY) else 0.5
-        found[word] = p_value(np.array(now), differences, power)
+        moved = np.array([known.get(number, {}).get(word, 0.0) for number in again])
+        found[word] = p_value(np.array(now), differences, power, moved)
     worst = min(found, key=found.__getitem__)
     return min(1.0, found[worst] * len(found)), worst
 
@@ -216,10 +215,20 @@ def difference(one: float, two: float) -> float:
     return float(abs(one - two) / max(1.0, abs(one), abs(two)))
 
 
-def p_value(found: Array, differences: Array, power: float = 0.5) -> float:
-    """Return how often differences of this size, (k,), are to be expected, see above."""
+def p_value(
+    found: Array, differences: Array, power: float = 0.5, own: Array | float = 0.0
+) -> float:
+    """Return how often differences of this size, (k,), are to be expected, see above.
+
+    ``differences`` are those of the doubles, (m,), and ``own`` is how far moved copies of each run
+    are from it, at most, (k,); 0 where none were made.
+    """
     k, m = len(found), len(differences)
     largest = max([RESOLUTION, *differences.tolist()])
+    wide = np.asarray(own) > largest
+    if np.any(wide):
+        found = np.where(wide, found * largest / np.where(wide, own, 1.0), found)
+        m, differences = COPIES, np.empty(0)
     several = np.sort(found)[::-1]  # The j-th is what j of them exceed or reach.
     chances = [1.0]
     if RESOLUTION < several[0] <= largest:
