@@ -15,6 +15,9 @@ PAGES = sorted(
     if "_static" not in path.parts
 )
 WITH_MATHS = [f"notebooks/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")]
+PATIENCE = 180_000
+"""Milliseconds until a page that does not come is given up; on a machine that does other work the
+30,000 that are the default are too few."""
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -32,6 +35,7 @@ def browser():
 def context(browser, request):
     width, scheme = request.param
     made = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    made.set_default_timeout(PATIENCE)
     yield made
     made.close()
 
